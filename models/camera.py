@@ -1,0 +1,127 @@
+"""Cameras: where they stand, how they are reached, what their link is doing."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Scheme(StrEnum):
+    """The only ways a camera is dialled; never a free string, never a command line."""
+
+    RTSP = "rtsp"
+    RTSPS = "rtsps"
+    HTTP = "http"
+    HTTPS = "https"
+
+
+class Transport(StrEnum):
+    TCP = "tcp"
+    UDP = "udp"
+
+
+class LinkState(StrEnum):
+    """`facts`: one owner per camera walks these; each has a reason that is shown."""
+
+    IDLE = "idle"
+    CONNECTING = "connecting"
+    PROBING = "probing"
+    STREAMING = "streaming"
+    DEGRADED = "degraded"
+    BACKOFF = "backoff"
+    AUTH_FAILED = "auth_failed"
+    NOT_FOUND = "not_found"
+    DISABLED = "disabled"
+
+
+UP_STATES = frozenset({LinkState.STREAMING, LinkState.DEGRADED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraSource:
+    """One address of one camera. ``path`` starts with a slash and may carry a query."""
+
+    scheme: Scheme
+    host: str
+    port: int
+    path: str
+    transport: Transport = Transport.TCP
+    username: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Camera:
+    """A registered camera. The password is not here: `models.store.secrets` keeps it encrypted."""
+
+    id: str
+    name: str
+    area: str
+    place: str = ""
+    source: CameraSource
+    sub_path: str | None = None
+    lat: float | None = None
+    lon: float | None = None
+    enabled: bool = True
+    record: bool = True
+    retention_days: int = 30
+    has_password: bool = False
+    row_version: int = 1
+    created_at: datetime | None = None
+    retired_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraState:
+    """What the worker that owns the camera last reported."""
+
+    camera_id: str
+    worker_id: str
+    state: LinkState
+    reason: str
+    since: datetime
+    updated_at: datetime
+    last_frame_at: datetime | None = None
+    fps: float | None = None
+    bitrate_kbps: float | None = None
+    width_px: int | None = None
+    height_px: int | None = None
+    codec: str | None = None
+    frames_total: int = 0
+    frames_lost_total: int = 0
+    recording: bool = False
+
+
+class RuleKind(StrEnum):
+    INTRUSION = "intrusion"
+    LINE_CROSSING = "line_crossing"
+
+
+class Direction(StrEnum):
+    """Which side of a tripwire counts, looking from its first point to its second."""
+
+    LEFT_TO_RIGHT = "left_to_right"
+    RIGHT_TO_LEFT = "right_to_left"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule of one camera. ``points`` are (x, y) in 0..1 of the picture: a polygon or two points.
+
+    A change makes a new ``version``; old versions stay, so that an event can say which one fired.
+    """
+
+    id: int
+    version: int
+    camera_id: str
+    name: str
+    kind: RuleKind
+    points: tuple[tuple[float, float], ...]
+    labels: tuple[str, ...] = ()
+    direction: Direction = Direction.BOTH
+    confirm_frames: int = 3
+    cool_down_s: float = 30.0
+    min_score: float = 0.0
+    enabled: bool = True
+    created_at: datetime | None = None
+    created_by: str = ""
+    params: dict[str, float] = field(default_factory=dict)
