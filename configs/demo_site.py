@@ -1,6 +1,7 @@
 """What the demo's site file would say: a street in Haikou with two cameras, twenty homes and two patrols."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 STREET = "haikou.meilan.renmin"
@@ -37,9 +38,10 @@ def unit_ids() -> tuple[str, ...]:
     return tuple(f"U{number:06d}" for number in range(1, UNIT_COUNT + 1))
 
 
-def said(secrets: DemoSecrets, *, api_port: int, detector: str) -> dict[str, Any]:
-    """Return the site file's content, less the state folder."""
+def said(state_dir: Path, secrets: DemoSecrets, *, api_port: int, detector: str) -> dict[str, Any]:
+    """Return the site file's content in JSON's types."""
     return {
+        "state_dir": str(state_dir.absolute()),
         "name": "alertwall demo",
         "api": {"port": api_port},
         "broker": {"embedded_port": secrets.broker_port},

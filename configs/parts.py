@@ -49,7 +49,6 @@ class ApiConfig(Section):
     port: AnyPort = Field(default=8780, description="0: any free one.")
     public_origin: str | None = Field(default=None, description="As browsers see it: https://wall.example.")
     trusted_proxies: tuple[str, ...] = Field(default=(), description="Networks whose X-Forwarded-For is believed.")
-    processes: int = Field(default=1, ge=1, le=16, description="Further ones take the ports that follow.")
 
     @field_validator("public_origin")
     @classmethod

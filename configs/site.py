@@ -126,7 +126,7 @@ def parse(said: dict[str, Any], *, folder: Path, source: str = "site.toml") -> S
 
 
 def load(path: Path) -> Site:
-    """Read a site file; `ConfigError` names the key and what was expected there."""
+    """Read a site file (TOML, or JSON by its name's end); `ConfigError` names the key and what was expected there."""
     try:
         text = path.read_text("utf-8")
     except OSError as unreadable:
@@ -134,13 +134,14 @@ def load(path: Path) -> Site:
     except UnicodeDecodeError:
         raise ConfigError("(file)", "needs UTF-8 text", source=str(path)) from None
     try:
-        said = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as broken:
-        raise ConfigError("(file)", f"is not TOML: {broken}", source=path.name) from None
+        said = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as broken:
+        wanted = "JSON" if path.suffix == ".json" else "TOML"
+        raise ConfigError("(file)", f"is not {wanted}: {broken}", source=path.name) from None
     return parse(said, folder=path.absolute().parent, source=path.name)
 
 
 def demo(state_dir: Path, secrets: DemoSecrets, *, api_port: int = 8780, detector: str = "nanodet") -> Site:
     """Return the demo's site: two cameras, twenty alarm units and two patrols of one street, loopback only."""
-    said = demo_site.said(secrets, api_port=api_port, detector=detector)
-    return parse({"state_dir": state_dir, **said}, folder=state_dir, source="demo")
+    said = demo_site.said(state_dir, secrets, api_port=api_port, detector=detector)
+    return parse(said, folder=state_dir, source="demo")
