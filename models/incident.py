@@ -53,6 +53,8 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
+    """``standing`` names the conditions that have not returned to normal (see `alarms.triage`)."""
+
     id: int
     area: str
     place: str
@@ -73,6 +75,8 @@ class Incident:
     lat: float | None = None
     lon: float | None = None
     cameras: tuple[str, ...] = ()
+    source_name: str = ""
+    standing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,3 +84,4 @@ class Assignment:
     on_scene_at: datetime | None = None
     ended_at: datetime | None = None
     decline_reason: str = ""
+    patrol_name: str = ""

@@ -277,6 +277,7 @@ CREATE TABLE incident (
     lat           double precision,
     lon           double precision,
     cameras       text[] NOT NULL DEFAULT '{}',        -- cameras that may show it
+    standing      text[] NOT NULL DEFAULT '{}',        -- conditions not yet restored: kind/source/point; ~ before momentary ones
     row_version   integer NOT NULL DEFAULT 1,
     CHECK ((state = 'closed') = (closed_at IS NOT NULL)),
     CHECK (state <> 'claimed' OR owner IS NOT NULL)
