@@ -1,0 +1,34 @@
+"""Cursors and limits of lists. A cursor is opaque: it is what the store gave out, in base64url."""
+
+import base64
+import binascii
+from typing import Annotated
+
+from fastapi import Query
+
+from models.errors import BadInput
+
+PAGE_DEFAULT = 100
+PAGE_MAX = 500
+
+Cursor = Annotated[str | None, Query(max_length=500, description="A next_cursor as it was given.")]
+Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
+
+
+def opaque(cursor: str | None) -> str | None:
+    """Return a store's cursor as clients see it."""
+    return None if cursor is None else base64.urlsafe_b64encode(cursor.encode()).decode().rstrip("=")
+
+
+def plain(cursor: str | None) -> str | None:
+    """Return the store's cursor in what a client sent; `BadInput` when it never came from us."""
+    if not cursor:
+        return None
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        text = raw.decode("utf-8")
+    except (binascii.Error, UnicodeError, ValueError):
+        raise BadInput("cursor", "a next_cursor as it was given") from None
+    if "\0" in text:
+        raise BadInput("cursor", "a next_cursor as it was given")
+    return text

@@ -1,0 +1,180 @@
+"""Shapes of areas, cameras and rules."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from dashboard_api.schemas.base import (
+    Answer,
+    AreaPath,
+    Latitude,
+    Longitude,
+    Name,
+    Page,
+    Place,
+    Request,
+    StableId,
+    Utc,
+)
+from models.camera import Direction, LinkState, RuleKind, Scheme, Transport
+
+HOST_MAX_CHARS = 253
+PATH_MAX_CHARS = 1024
+Unit = Annotated[float, Field(ge=0, le=1)]
+"""A coordinate in the picture: 0 is left or top, 1 right or bottom."""
+
+
+class AreaItem(Answer):
+    path: str
+    name: str
+
+
+class AreaList(Page[AreaItem]):
+    pass
+
+
+class AreaCreate(Request):
+    path: AreaPath
+    name: Name
+
+
+class Source(Answer):
+    """How a camera is reached."""
+
+    scheme: Scheme
+    host: str
+    port: int
+    path: str
+    transport: Transport
+    username: str
+
+
+class CameraStateItem(Answer):
+    """What its link last reported."""
+
+    state: LinkState
+    reason: str
+    since: Utc
+    last_frame_at: Utc | None
+    fps: float | None
+    width_px: int | None
+    height_px: int | None
+    codec: str | None
+    frames_total: int
+    frames_lost_total: int
+    recording: bool
+
+
+class CameraItem(Answer):
+    id: str
+    name: str
+    area: str
+    place: str
+    source: Source | None = Field(description="Only engineers and admins see it.")
+    sub_path: str | None
+    lat: float | None
+    lon: float | None
+    enabled: bool
+    record: bool
+    retention_days: int
+    has_password: bool
+    row_version: int
+    state: CameraStateItem | None
+
+
+class CameraList(Page[CameraItem]):
+    pass
+
+
+class SourceInput(Request):
+    """A typed address; never a free string. What each field may hold is checked before anything is dialled."""
+
+    scheme: Scheme
+    host: str = Field(min_length=1, max_length=HOST_MAX_CHARS)
+    port: int = Field(ge=1, le=65535)
+    path: str = Field(min_length=1, max_length=PATH_MAX_CHARS)
+    transport: Transport = Transport.TCP
+    username: str = Field(default="", max_length=255)
+
+
+class CameraCreate(Request):
+    id: StableId
+    name: Name
+    area: AreaPath
+    place: Place = ""
+    source: SourceInput
+    sub_path: str | None = Field(default=None, min_length=1, max_length=PATH_MAX_CHARS)
+    lat: Latitude | None = None
+    lon: Longitude | None = None
+    enabled: bool = True
+    record: bool = True
+    retention_days: int = Field(default=30, ge=1, le=3650)
+    password: str = Field(default="", max_length=1024, description="Never shown again.")
+
+
+class CameraChange(Request):
+    """What is not named stays as it is; null for ``sub_path``, ``lat``, ``lon`` clears them."""
+
+    name: Name | None = None
+    area: AreaPath | None = None
+    place: Place | None = None
+    source: SourceInput | None = None
+    sub_path: str | None = Field(default=None, min_length=1, max_length=PATH_MAX_CHARS)
+    lat: Latitude | None = None
+    lon: Longitude | None = None
+    enabled: bool | None = None
+    record: bool | None = None
+    retention_days: int | None = Field(default=None, ge=1, le=3650)
+    password: str | None = Field(default=None, max_length=1024, description="Empty removes it.")
+
+
+class ProbeRequest(SourceInput):
+    password: str = Field(default="", max_length=1024)
+    camera_id: StableId | None = Field(default=None, description="Use the password this camera already has.")
+
+
+class ProbeAnswer(Answer):
+    """What the camera showed, or why it showed nothing."""
+
+    ok: bool
+    problem: str | None = None
+    codec: str | None = None
+    width_px: int | None = None
+    height_px: int | None = None
+    fps: float | None = None
+    keyframe_interval_s: float | None = None
+    snapshot_b64: str | None = Field(default=None, description="A JPEG.")
+    open_s: float | None = None
+
+
+class RuleItem(Answer):
+    id: int
+    version: int
+    camera_id: str
+    name: str
+    kind: RuleKind
+    points: list[tuple[float, float]]
+    labels: list[str]
+    direction: Direction
+    confirm_frames: int
+    cool_down_s: float
+    min_score: float
+    enabled: bool
+    created_at: Utc | None
+    created_by: str
+
+
+class RuleList(Page[RuleItem]):
+    pass
+
+
+class RuleInput(Request):
+    name: Name
+    kind: RuleKind
+    points: list[tuple[Unit, Unit]] = Field(min_length=2, max_length=64, description="A polygon, or two points.")
+    labels: list[Annotated[str, Field(min_length=1, max_length=40)]] = Field(default_factory=list, max_length=40)
+    direction: Direction = Direction.BOTH
+    confirm_frames: int = Field(default=3, ge=1, le=250)
+    cool_down_s: float = Field(default=30, ge=0, le=86400)
+    min_score: float = Field(default=0, ge=0, le=1)
+    enabled: bool = True
