@@ -7,7 +7,7 @@ files, browsers and the decoder want; only WebRTC asks for start codes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 START_CODE = b"\x00\x00\x00\x01"
@@ -214,13 +214,22 @@ def h265_picture(sps: bytes) -> Picture:
     return Picture(width, height, chroma, 8 + bits.unsigned(), 8 + bits.unsigned())
 
 
+PPS_MAX = 16
+"""Encoders with several picture parameter sets use a handful."""
+
+
+def _pps_id(codec: Codec, nal: bytes) -> int:
+    header = 1 if codec is Codec.H264 else 2
+    return _Bits(nal[header : header + 8]).unsigned()
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterSets:
-    """What a decoder must know before the first slice. ``vps`` is H.265 alone."""
+    """What a decoder must know before the first slice. ``vps`` is H.265 alone; ``pps`` are told apart by their ids."""
 
     codec: Codec
-    sps: bytes
-    pps: bytes
+    sps: bytes = b""
+    pps: tuple[bytes, ...] = ()
     vps: bytes = b""
 
     @property
@@ -232,19 +241,25 @@ class ParameterSets:
         return h264_picture(self.sps) if self.codec is Codec.H264 else h265_picture(self.sps)
 
     def nals(self) -> list[bytes]:
-        return [nal for nal in (self.vps, self.sps, self.pps) if nal]
+        return [nal for nal in (self.vps, self.sps, *self.pps) if nal]
 
     def updated(self, nal: bytes) -> ParameterSets:
-        """Return these sets with one of them replaced by ``nal``; the same object when nothing changes."""
+        """Return the sets with ``nal`` taken in: the same object when it changes nothing or is broken."""
+        if nal in (self.sps, self.vps) or nal in self.pps:
+            return self
         kind = nal_type(self.codec, nal[0])
         h264 = self.codec is Codec.H264
-        if kind == (H264_SPS if h264 else H265_SPS) and nal != self.sps:
-            return ParameterSets(self.codec, nal, self.pps, self.vps)
-        if kind == (H264_PPS if h264 else H265_PPS) and nal != self.pps:
-            return ParameterSets(self.codec, self.sps, nal, self.vps)
-        if not h264 and kind == H265_VPS and nal != self.vps:
-            return ParameterSets(self.codec, self.sps, self.pps, nal)
-        return self
+        try:
+            if kind == (H264_SPS if h264 else H265_SPS):
+                changed = replace(self, sps=nal)
+                return changed if changed.picture else self
+            if kind == (H264_PPS if h264 else H265_PPS):
+                own = _pps_id(self.codec, nal)
+                others = tuple(pps for pps in self.pps if _pps_id(self.codec, pps) != own)
+                return replace(self, pps=(*others, nal)[-PPS_MAX:])
+        except ValueError:
+            return self
+        return replace(self, vps=nal) if kind == H265_VPS and not h264 else self
 
     @property
     def codec_string(self) -> str:
@@ -262,7 +277,7 @@ class ParameterSets:
         """Return the body of the ``avcC`` or ``hvcC`` box (ISO/IEC 14496-15 5.3.3.1.2, 8.3.3.1.2)."""
         if self.codec is Codec.H264:
             record = bytes([1, *self.sps[1:4], 0xFF, 0xE1]) + len(self.sps).to_bytes(2, "big") + self.sps
-            record += b"\x01" + len(self.pps).to_bytes(2, "big") + self.pps
+            record += bytes([len(self.pps)]) + b"".join(len(pps).to_bytes(2, "big") + pps for pps in self.pps)
             if self.sps[1] in (100, 110, 122, 144):
                 picture = self.picture
                 depths = 0xF8 | picture.bit_depth_luma - 8, 0xF8 | picture.bit_depth_chroma - 8
@@ -273,6 +288,7 @@ class ParameterSets:
         record = b"\x01" + general[1:13] + b"\xf0\x00\xfc" + bytes([0xFC | picture.chroma_format])
         record += bytes([0xF8 | picture.bit_depth_luma - 8, 0xF8 | picture.bit_depth_chroma - 8, 0, 0])
         record += bytes([(layers << 3) | ((general[0] & 1) << 2) | 3, 3])
-        for kind, nal in ((H265_VPS, self.vps), (H265_SPS, self.sps), (H265_PPS, self.pps)):
-            record += bytes([0x80 | kind, 0, 1]) + len(nal).to_bytes(2, "big") + nal
+        for kind, nals in ((H265_VPS, (self.vps,)), (H265_SPS, (self.sps,)), (H265_PPS, self.pps)):
+            record += bytes([0x80 | kind, 0, len(nals)])
+            record += b"".join(len(nal).to_bytes(2, "big") + nal for nal in nals)
         return record

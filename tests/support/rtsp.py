@@ -14,11 +14,12 @@ from typing import Self
 
 import av
 import numpy as np
+from av.video.stream import VideoStream
 
 FPS = 25
 
 
-def make_clip(  # noqa: PLR0917 - a recipe
+def make_clip(
     path: Path,
     *,
     width_px: int = 320,
@@ -40,6 +41,7 @@ def make_clip(  # noqa: PLR0917 - a recipe
         options |= {"keyint_min": str(gop), "sc_threshold": "0"}
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=fps, options=options)
+        assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = width_px, height_px, "yuv420p"
         stream.codec_context.time_base = Fraction(1, fps)
         for index in range(round(seconds * fps)):
