@@ -1,0 +1,101 @@
+import { useEffect, useRef, useState } from "react";
+import { useWords } from "../i18n";
+import { openMse } from "./mse";
+import { retryMs, type Stream } from "./stream";
+import { openWhep } from "./whep";
+
+interface Props {
+  camera: string;
+  /** the focused picture asks for WebRTC first and falls back to the stream that grids use */
+  focus?: boolean;
+  label?: string;
+  testId?: string;
+}
+
+type Shown =
+  | { state: "connecting" }
+  | { state: "playing"; kind: Stream["kind"] }
+  | { state: "waiting"; problem: string | null };
+
+/** A live picture that plays only while it can be seen, and comes back by itself. */
+export function LiveView({ camera, focus = false, label, testId }: Props) {
+  const { t } = useWords();
+  const video = useRef<HTMLVideoElement>(null);
+  const frame = useRef<HTMLDivElement>(null);
+  const visible = useVisible(frame);
+  const [shown, setShown] = useState<Shown>({ state: "connecting" });
+
+  useEffect(() => {
+    const element = video.current;
+    if (!element || !visible) return;
+    let stream: Stream | null = null;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let attempt = 0;
+    let webrtc = focus;
+    let over = false;
+    const open = (): void => {
+      if (over) return;
+      let played = false;
+      const begin = webrtc ? openWhep : openMse;
+      stream = begin(camera, element, {
+        onPlaying: () => {
+          if (!over) setShown({ state: "playing", kind: webrtc ? "webrtc" : "mse" });
+          played = true;
+          attempt = 0;
+        },
+        onEnd: (problem) => {
+          if (over) return;
+          if (webrtc && !played) {
+            webrtc = false;
+            open();
+            return;
+          }
+          setShown({ state: "waiting", problem });
+          timer = setTimeout(open, retryMs(attempt++, Math.random()));
+        },
+      });
+    };
+    setShown({ state: "connecting" });
+    open();
+    return () => {
+      over = true;
+      clearTimeout(timer);
+      stream?.stop();
+    };
+  }, [camera, focus, visible]);
+
+  return (
+    <div className="live" ref={frame} data-testid={testId} data-state={shown.state}>
+      <video ref={video} muted playsInline autoPlay disablePictureInPicture aria-label={label ?? camera} />
+      {shown.state === "connecting" && <p className="live-note">{t("media.connecting")}</p>}
+      {shown.state === "waiting" && <p className="live-note">{problemText(shown.problem, t)}</p>}
+      {shown.state === "playing" && focus && (
+        <span className="live-kind">{shown.kind === "webrtc" ? t("media.by_webrtc") : t("media.by_mse")}</span>
+      )}
+    </div>
+  );
+}
+
+function problemText(problem: string | null, t: ReturnType<typeof useWords>["t"]): string {
+  if (!problem) return t("media.retry");
+  if (problem.startsWith("unplayable ")) return t("media.h265", { codec: problem.slice("unplayable ".length) });
+  return t("media.no_live", { reason: problem });
+}
+
+function useVisible(ref: React.RefObject<HTMLElement | null>): boolean {
+  const [onScreen, setOnScreen] = useState(false);
+  const [pageShown, setPageShown] = useState(!document.hidden);
+  useEffect(() => {
+    const element = ref.current;
+    if (!element) return;
+    const observer = new IntersectionObserver((entries) => setOnScreen(entries.some((entry) => entry.isIntersecting)));
+    observer.observe(element);
+    const change = (): void => setPageShown(!document.hidden);
+    document.addEventListener("visibilitychange", change);
+    return () => {
+      observer.disconnect();
+      document.removeEventListener("visibilitychange", change);
+    };
+  }, [ref]);
+  return onScreen && pageShown;
+}

@@ -1,0 +1,58 @@
+import { useState } from "react";
+import { BASE } from "../api/client";
+import type { EventItem } from "../api/types";
+import { useWords } from "../i18n";
+import { moment } from "../ui/time";
+
+/** The picture of an event with the box drawn over it, never into it. */
+export function Snapshot({ event }: { event: EventItem }) {
+  const words = useWords();
+  const [size, setSize] = useState<{ width: number; height: number } | null>(null);
+  const [failed, setFailed] = useState(false);
+  if (failed || !event.has_snapshot) return <p className="live-note">{words.t("media.no_snapshot")}</p>;
+  const frame = analysedSize(event) ?? size;
+  return (
+    <div className="snapshot" data-testid="incident-snapshot">
+      <img
+        src={`${BASE}/events/${event.id}/snapshot.jpg`}
+        alt={words.t("media.snapshot_of", { time: moment(event.time) })}
+        onLoad={(load) =>
+          setSize({ width: load.currentTarget.naturalWidth, height: load.currentTarget.naturalHeight })
+        }
+        onError={() => setFailed(true)}
+      />
+      {frame && event.box_px && (
+        <svg viewBox={`0 0 ${frame.width} ${frame.height}`} aria-hidden="true">
+          <Box box={event.box_px} label={boxLabel(event, words.say)} frame={frame} />
+        </svg>
+      )}
+    </div>
+  );
+}
+
+function Box(props: { box: number[]; label: string; frame: { width: number; height: number } }) {
+  const [x0 = 0, y0 = 0, x1 = 0, y1 = 0] = props.box;
+  const unit = props.frame.height / 100;
+  const labelY = y0 > 6 * unit ? y0 - 1.6 * unit : y1 + 4.6 * unit;
+  return (
+    <>
+      <rect className="box-shade" x={x0} y={y0} width={x1 - x0} height={y1 - y0} />
+      <rect className="box-line" x={x0} y={y0} width={x1 - x0} height={y1 - y0} />
+      <text x={x0} y={labelY} fontSize={4 * unit}>
+        {props.label}
+      </text>
+    </>
+  );
+}
+
+function boxLabel(event: EventItem, say: (prefix: string, word: string) => string): string {
+  const name = event.label || say("kind", event.kind);
+  return event.score === null ? name : `${name} ${Math.round(event.score * 100)}%`;
+}
+
+/** The box is in pixels of the analysed picture, which may be smaller than the stored one. */
+function analysedSize(event: EventItem): { width: number; height: number } | null {
+  const width = Number(event.attrs.width_px ?? 0);
+  const height = Number(event.attrs.height_px ?? 0);
+  return width > 0 && height > 0 ? { width, height } : null;
+}

@@ -1,0 +1,91 @@
+// One live picture by WebRTC: a WHEP request, the camera's own H.264 passed through.
+
+import { BASE } from "../api/client";
+import type { Stream, StreamEvents } from "./stream";
+
+const GATHER_MS = 1_500;
+const FIRST_FRAME_MS = 6_000;
+
+export function openWhep(camera: string, video: HTMLVideoElement, events: StreamEvents): Stream {
+  const peer = new RTCPeerConnection();
+  let resource: string | null = null;
+  let ended = false;
+  const watchdog = setTimeout(() => end(null), FIRST_FRAME_MS);
+
+  function end(problem: string | null): void {
+    if (ended) return;
+    ended = true;
+    clearTimeout(watchdog);
+    video.removeEventListener("playing", playing);
+    video.srcObject = null;
+    peer.close();
+    if (resource) void fetch(resource, { method: "DELETE", keepalive: true }).catch(() => undefined);
+    events.onEnd(problem);
+  }
+
+  function playing(): void {
+    clearTimeout(watchdog);
+    events.onPlaying();
+  }
+
+  async function begin(): Promise<void> {
+    const { receiver } = peer.addTransceiver("video", { direction: "recvonly" });
+    if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0;
+    video.addEventListener("playing", playing);
+    peer.addEventListener("track", (track) => {
+      video.srcObject = track.streams[0] ?? new MediaStream([track.track]);
+      void video.play().catch(() => undefined);
+    });
+    peer.addEventListener("connectionstatechange", () => {
+      if (peer.connectionState === "failed" || peer.connectionState === "disconnected") end(null);
+    });
+    await peer.setLocalDescription(await peer.createOffer());
+    await gathered(peer);
+    if (ended) return;
+    const endpoint = `${BASE}/cameras/${encodeURIComponent(camera)}/whep`;
+    const response = await fetch(endpoint, {
+      method: "POST",
+      headers: { "Content-Type": "application/sdp", Accept: "application/sdp" },
+      body: peer.localDescription?.sdp ?? "",
+      credentials: "same-origin",
+    });
+    if (response.status !== 201) throw new Error(await problemOf(response));
+    resource = sameOrigin(response.headers.get("Location"), response.url);
+    if (ended) {
+      if (resource) void fetch(resource, { method: "DELETE" }).catch(() => undefined);
+      return;
+    }
+    await peer.setRemoteDescription({ type: "answer", sdp: await response.text() });
+  }
+
+  begin().catch((error: Error) => end(error.message));
+  return { stop: () => end(null), kind: "webrtc" };
+}
+
+async function problemOf(response: Response): Promise<string> {
+  try {
+    const body = (await response.json()) as { detail?: string; title?: string };
+    return body.detail ?? body.title ?? `HTTP ${response.status}`;
+  } catch {
+    return `HTTP ${response.status}`;
+  }
+}
+
+function sameOrigin(address: string | null, base: string): string | null {
+  if (!address) return null;
+  const url = new URL(address, base);
+  return url.origin === location.origin ? url.href : null;
+}
+
+/** The server takes no later candidates, so the offer waits for them; but not for ever. */
+function gathered(peer: RTCPeerConnection): Promise<void> {
+  if (peer.iceGatheringState === "complete") return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, GATHER_MS);
+    peer.addEventListener("icegatheringstatechange", () => {
+      if (peer.iceGatheringState !== "complete") return;
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
