@@ -91,6 +91,12 @@ DEFAULT_PRIORITY: dict[EventKind, Priority] = {
 """Kinds that are not named here are plain facts (`Priority.FACT`)."""
 
 
+RESTORING = frozenset(
+    {EventKind.RESTORE, EventKind.CAMERA_RESTORED, EventKind.UNIT_ONLINE, EventKind.PART_RESTORED}
+)
+"""Kinds that end a condition: they wake nobody, but triage must see them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One fact. ``time`` is the corrected time it happened; ``device_time`` what the device said.

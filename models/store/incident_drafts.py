@@ -23,7 +23,8 @@ _COLUMNS = sql.SQL("""
 _OF_SOURCES = (
     sql.SQL("""
     SELECT {} FROM incident
-    WHERE state <> 'closed' AND (source_kind, source_id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))
+    WHERE state <> 'closed'
+      AND ((source_kind, source_id) IN (SELECT * FROM unnest(%s::text[], %s::text[])) OR standing && %s::text[])
     ORDER BY id FOR NO KEY UPDATE""")
     .format(_COLUMNS)
     .as_string()
@@ -81,6 +82,16 @@ class IncidentDraft:
         return bool(self.joins)
 
 
+@dataclass(frozen=True, slots=True)
+class SourcePlace:
+    """Where a source is, and which cameras show it."""
+
+    place: str
+    lat: float | None
+    lon: float | None
+    cameras: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
     """A stretch of the map, degrees."""
@@ -91,10 +102,35 @@ class Box:
     east: float
 
 
-def of_sources(conn: Connection, sources: Sequence[tuple[SourceKind, str]]) -> list[IncidentDraft]:
-    """Return the open incidents of ``sources``, locked until the transaction ends."""
+def serialise(conn: Connection) -> None:
+    """Let one triage at a time look and write, or two could open the same incident."""
+    conn.execute("SELECT pg_advisory_xact_lock(hashtext('alertwall.triage'))")
+
+
+def places(
+    conn: Connection, *, units: Sequence[str], cameras: Sequence[str]
+) -> dict[tuple[SourceKind, str], SourcePlace]:
+    """Return where units and cameras are."""
+    found = {}
+    if units:
+        rows = conn.execute(
+            """SELECT id, place, lat, lon, ARRAY(SELECT camera_id FROM unit_camera WHERE unit_id = unit.id ORDER BY 1)
+               FROM unit WHERE id = ANY(%s)""",
+            (list(units),),
+        )
+        found.update({(SourceKind.UNIT, row[0]): SourcePlace(row[1], row[2], row[3], tuple(row[4])) for row in rows})
+    if cameras:
+        rows = conn.execute("SELECT id, place, lat, lon FROM camera WHERE id = ANY(%s)", (list(cameras),))
+        found.update({(SourceKind.CAMERA, row[0]): SourcePlace(row[1], row[2], row[3], (row[0],)) for row in rows})
+    return found
+
+
+def of_sources(
+    conn: Connection, sources: Sequence[tuple[SourceKind, str]], conditions: Sequence[str]
+) -> list[IncidentDraft]:
+    """Return the open incidents of ``sources`` or on which one of ``conditions`` stands, locked until the end."""
     kinds, ids = [str(kind) for kind, _ in sources], [source_id for _, source_id in sources]
-    return [_draft(row) for row in conn.execute(_OF_SOURCES, (kinds, ids))]
+    return [_draft(row) for row in conn.execute(_OF_SOURCES, (kinds, ids, list(conditions)))]
 
 
 def near(
