@@ -1,9 +1,11 @@
 """One part as a child process: started tethered, watched, stopped with everything it started itself."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -15,6 +17,7 @@ from alertwall.logs import SUPERVISED, PartLog
 
 MARK = "ALERTWALL_OF"
 """In the environment of every process of one state folder; its value is that folder."""
+LEFTOVERS_GONE_WITHIN_S = 3.0
 TREE = Path(tether.__file__).resolve().parent.parent
 
 
@@ -126,6 +129,8 @@ def leftovers(state_dir: Path, proc: Path = Path("/proc")) -> list[int]:
         if not folder.name.isdigit() or int(folder.name) == os.getpid():
             continue
         try:
+            if (folder / "stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                continue  # ended; whoever started it has not asked yet
             if mark in (folder / "environ").read_bytes().split(b"\0"):
                 found.append(int(folder.name))
         except OSError:  # it ended meanwhile, or belongs to another user
@@ -134,11 +139,29 @@ def leftovers(state_dir: Path, proc: Path = Path("/proc")) -> list[int]:
 
 
 def clear_leftovers(state_dir: Path) -> int:
-    """End them; only for the one who holds the state folder's lock. Return how many there were."""
+    """End them; only for the one who holds the state folder's lock. Return how many there were.
+
+    A database server is asked for an immediate stop first, so that its own children end with it.
+    """
     pids = leftovers(state_dir)
     for pid in pids:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+        end(pid, signal.SIGQUIT if _is_postgres(pid) else signal.SIGKILL)
+    deadline_s = time.monotonic() + LEFTOVERS_GONE_WITHIN_S
+    while (left := leftovers(state_dir)) and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    for pid in left:
+        end(pid, signal.SIGKILL)
     return len(pids)
+
+
+def end(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a process that may be gone already."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _is_postgres(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip() == "postgres"
+    except OSError:
+        return False

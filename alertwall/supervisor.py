@@ -12,7 +12,7 @@ from types import FrameType
 from alertwall.child import Part
 from alertwall.restarts import Restarts, reason
 from models.clock import Clock, SystemClock
-from models.errors import NotReady
+from models.errors import AlertwallError
 
 TICK_S = 0.1
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -114,7 +114,7 @@ class Supervisor:
     def _start(self, watched: _Watched) -> None:
         try:
             watched.part.start()
-        except (OSError, NotReady) as failed:
+        except (OSError, AlertwallError) as failed:
             delay_s = max(0.25, watched.restarts.delay_s(lived_s=0.0, status=1))
             watched.start_again_at_s = self._clock.monotonic_s() + delay_s
             log.error("%s did not start: %s; tries again in %g s", watched.part.name, failed, delay_s)  # noqa: TRY400

@@ -112,6 +112,12 @@ class CameraConfig(Section):
             raise ValueError(f"needs a host name or address alone, has '{value}'")
         return value
 
+    @model_validator(mode="after")
+    def _rule_names(self) -> "CameraConfig":
+        if both := sorted(self.zones.keys() & self.tripwires.keys()):
+            raise ValueError(f"tripwires: needs names that no zone has, has '{both[0]}'")
+        return self
+
 
 class UnitConfig(Section):
     """One home alarm unit."""
