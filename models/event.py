@@ -91,9 +91,7 @@ DEFAULT_PRIORITY: dict[EventKind, Priority] = {
 """Kinds that are not named here are plain facts (`Priority.FACT`)."""
 
 
-RESTORING = frozenset(
-    {EventKind.RESTORE, EventKind.CAMERA_RESTORED, EventKind.UNIT_ONLINE, EventKind.PART_RESTORED}
-)
+RESTORING = frozenset({EventKind.RESTORE, EventKind.CAMERA_RESTORED, EventKind.UNIT_ONLINE, EventKind.PART_RESTORED})
 """Kinds that end a condition: they wake nobody, but triage must see them."""
 
 

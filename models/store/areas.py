@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import LiteralString
+from typing import Any, LiteralString
 
 from psycopg import Connection
 from psycopg.sql import SQL, Composed
@@ -29,7 +29,16 @@ def inside(column: LiteralString = "area") -> Composed:
     return condition.format(SQL(column))
 
 
-def create(conn: Connection, path: str, name: str) -> Area:
+def all_inside(column: LiteralString) -> Composed:
+    """Return a condition with one parameter, a list of areas: each of the areas in ``column`` lies in them."""
+    condition = SQL(
+        "NOT EXISTS (SELECT 1 FROM unnest({0}) inner_area WHERE NOT EXISTS"
+        " (SELECT 1 FROM unnest(%s::text[]) a WHERE inner_area = a OR starts_with(inner_area, a || '.')))"
+    )
+    return condition.format(SQL(column))
+
+
+def create(conn: Connection[Any], path: str, name: str) -> Area:
     """Add an area; `Conflict` when there is one of that path."""
     check_area(path, field="path")
     if not 1 <= len(name.strip()) <= NAME_MAX_CHARS:
@@ -43,7 +52,7 @@ def create(conn: Connection, path: str, name: str) -> Area:
     return Area(path=row[0], name=row[1], created_at=row[2])
 
 
-def ensure(conn: Connection, path: str, name: str) -> None:
+def ensure(conn: Connection[Any], path: str, name: str) -> None:
     """Add an area, or give it this name; what a site file says at every start."""
     check_area(path, field="path")
     conn.execute(
@@ -52,7 +61,9 @@ def ensure(conn: Connection, path: str, name: str) -> None:
     )
 
 
-def listing(conn: Connection, areas: Sequence[str] | None = None, *, after: str = "", limit: int = 1000) -> list[Area]:
+def listing(
+    conn: Connection[Any], areas: Sequence[str] | None = None, *, after: str = "", limit: int = 1000
+) -> list[Area]:
     """Return areas by path, those within ``areas`` or all of them."""
     rows = conn.execute(
         SQL(

@@ -96,25 +96,25 @@ _END_RULE = SQL("UPDATE rule SET current = false WHERE id = %s AND camera_id = %
 )
 
 
-def listing(conn: Connection, *, include_retired: bool = False) -> list[Camera]:
+def listing(conn: Connection[Any], *, include_retired: bool = False) -> list[Camera]:
     """Return every camera by id; what a worker reads."""
     rows = conn.execute(_LISTING, (include_retired,)).fetchall()
     return [_camera(row) for row in rows]
 
 
-def page(conn: Connection, areas: Sequence[str], *, after: str = "", limit: int = 200) -> list[Camera]:
+def page(conn: Connection[Any], areas: Sequence[str], *, after: str = "", limit: int = 200) -> list[Camera]:
     """Return cameras of these areas by id, from behind ``after`` on."""
     rows = conn.execute(_PAGE, (list(areas), after, limit)).fetchall()
     return [_camera(row) for row in rows]
 
 
-def get(conn: Connection, camera_id: str) -> Camera | None:
+def get(conn: Connection[Any], camera_id: str) -> Camera | None:
     """Return a camera, retired ones included (their past stays on the timeline)."""
     row = conn.execute(_GET, (camera_id,)).fetchone()
     return _camera(row) if row else None
 
 
-def create(conn: Connection, camera: Camera, password_enc: bytes | None) -> Camera:
+def create(conn: Connection[Any], camera: Camera, password_enc: bytes | None) -> Camera:
     """Register a camera; `Conflict` when the id is taken, also by a retired one."""
     try:
         with conn.transaction():
@@ -128,7 +128,7 @@ def create(conn: Connection, camera: Camera, password_enc: bytes | None) -> Came
 
 
 def update(
-    conn: Connection,
+    conn: Connection[Any],
     camera: Camera,
     *,
     password_enc: bytes | None = None,
@@ -150,7 +150,7 @@ def update(
     return updated
 
 
-def retire(conn: Connection, camera_id: str, at: datetime) -> Camera:
+def retire(conn: Connection[Any], camera_id: str, at: datetime) -> Camera:
     """End a camera's registration; its events and recordings stay, its links to units and rules end."""
     row = conn.execute(_RETIRE, (at, camera_id)).fetchone()
     if row is None:
@@ -163,7 +163,7 @@ def retire(conn: Connection, camera_id: str, at: datetime) -> Camera:
     return retired
 
 
-def names(conn: Connection, camera_ids: Iterable[str]) -> dict[str, str]:
+def names(conn: Connection[Any], camera_ids: Iterable[str]) -> dict[str, str]:
     """Return id to name, retired cameras included."""
     return dict(conn.execute("SELECT id, name FROM camera WHERE id = ANY(%s)", (list(set(camera_ids)),)).fetchall())
 
@@ -176,7 +176,7 @@ def seal(box: SecretBox, camera_id: str, password: str) -> bytes | None:
     return box.encrypt(password, bound_to=_bound_to(camera_id)) if password else None
 
 
-def password(conn: Connection, camera_id: str, box: SecretBox) -> str:
+def password(conn: Connection[Any], camera_id: str, box: SecretBox) -> str:
     """Return the camera's password, empty when it has none. Only a worker asks."""
     row = conn.execute("SELECT password_enc FROM camera WHERE id = %s", (camera_id,)).fetchone()
     if row is None:
@@ -191,7 +191,7 @@ def _bound_to(camera_id: str) -> str:
 # ── what the links report ──────────────────────────────────────────────────────────────────────────
 
 
-def write_states(conn: Connection, states: Sequence[CameraState]) -> list[str]:
+def write_states(conn: Connection[Any], states: Sequence[CameraState]) -> list[str]:
     """Keep what links report; walls hear of those whose state or reason changed, whose ids are returned."""
     told: list[str] = []
     for state in states:
@@ -206,7 +206,7 @@ def write_states(conn: Connection, states: Sequence[CameraState]) -> list[str]:
     return told
 
 
-def states(conn: Connection, camera_ids: Sequence[str] | None = None) -> dict[str, CameraState]:
+def states(conn: Connection[Any], camera_ids: Sequence[str] | None = None) -> dict[str, CameraState]:
     """Return what each camera's link last reported, by camera id."""
     ids = list(camera_ids) if camera_ids is not None else None
     rows = conn.execute(_STATES, (ids, ids)).fetchall()
@@ -216,19 +216,19 @@ def states(conn: Connection, camera_ids: Sequence[str] | None = None) -> dict[st
 # ── rules ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def rules(conn: Connection, camera_id: str | None = None) -> list[Rule]:
+def rules(conn: Connection[Any], camera_id: str | None = None) -> list[Rule]:
     """Return the rules that stand now, enabled or not, of one camera or of all."""
     rows = conn.execute(_RULES, (camera_id, camera_id)).fetchall()
     return [_rule(row) for row in rows]
 
 
-def rule(conn: Connection, rule_id: int, version: int | None = None) -> Rule | None:
+def rule(conn: Connection[Any], rule_id: int, version: int | None = None) -> Rule | None:
     """Return one version of a rule, the newest without ``version``; removed rules stay readable."""
     row = conn.execute(_RULE_VERSION, (rule_id, version, version)).fetchone()
     return _rule(row) if row else None
 
 
-def put_rule(conn: Connection, new: Rule) -> Rule:
+def put_rule(conn: Connection[Any], new: Rule) -> Rule:
     """Store ``new`` as the next version of its id, or under a new id when its id is 0."""
     conn.execute("SELECT pg_advisory_xact_lock(hashtext('alertwall rule ' || %s))", (new.camera_id,))
     if new.id == 0:
@@ -251,7 +251,7 @@ def put_rule(conn: Connection, new: Rule) -> Rule:
     return _rule(row)
 
 
-def remove_rule(conn: Connection, camera_id: str, rule_id: int) -> Rule:
+def remove_rule(conn: Connection[Any], camera_id: str, rule_id: int) -> Rule:
     """End a rule; its versions stay, so that old events can still say why they fired."""
     row = conn.execute(_END_RULE, (rule_id, camera_id)).fetchone()
     if row is None:
@@ -262,14 +262,14 @@ def remove_rule(conn: Connection, camera_id: str, rule_id: int) -> Rule:
 # ── rows and records ───────────────────────────────────────────────────────────────────────────────
 
 
-def _tell(conn: Connection, camera: Camera, change: str) -> None:
+def _tell(conn: Connection[Any], camera: Camera, change: str) -> None:
     state = states(conn, [camera.id]).get(camera.id)
     said = camera_state_json(state) if state else {"state": None, "reason": ""}
     body = {"id": camera.id, "name": camera.name, "area": camera.area, "change": change, **said}
     feed.append(conn, area=camera.area, kind="camera", ref=camera.id, body=body)
 
 
-def _why_missing(conn: Connection, camera_id: str) -> None:
+def _why_missing(conn: Connection[Any], camera_id: str) -> None:
     found = conn.execute("SELECT 1 FROM camera WHERE id = %s AND retired_at IS NULL", (camera_id,)).fetchone()
     if found is None:
         raise NotFound("camera", camera_id)

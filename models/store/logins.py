@@ -4,6 +4,7 @@ The client holds 256 random bits; only their sha256 is kept, so that a copy of t
 """
 
 import hashlib
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from psycopg import Connection
 from psycopg.sql import SQL
 
 from models.errors import NotFound
+from models.store import areas as area_store
 from models.user import Login, Role
 
 BROWSER_ABSOLUTE = timedelta(hours=12)
@@ -30,6 +32,7 @@ PATROL_ABSOLUTE = timedelta(days=7)
 TOKEN_MAX = timedelta(days=366)
 SETUP_LIVES = timedelta(hours=24)
 PAIRING_LIVES = timedelta(minutes=10)
+TOKEN_ID_PATTERN = re.compile(r"[0-9a-f]{32}")
 SEEN_EVERY_S = 30
 """`last_seen_at` is written at most so often."""
 
@@ -45,6 +48,15 @@ _ALIVE = SQL(
     " AND (l.kind <> 'browser' OR l.last_seen_at > %(now)s - CASE u.role {} END)"
 ).format(_IDLE_CASES)
 
+_SHOWN = SQL(
+    "left(encode(l.id_hash, 'hex'), 32), l.username, l.label, l.scopes, l.created_at, l.last_seen_at, l.expires_at"
+)
+_TOKENS = SQL(
+    "SELECT {} FROM login l JOIN app_user u ON u.username = l.username WHERE l.kind = 'token' AND {}"
+    " AND left(encode(l.id_hash, 'hex'), 32) > %s ORDER BY 1 LIMIT %s"
+).format(_SHOWN, area_store.all_inside("u.areas"))
+_TOKEN = SQL("SELECT {} FROM login l WHERE l.kind = 'token' AND left(encode(l.id_hash, 'hex'), 32) = %s").format(_SHOWN)
+
 
 def digest(secret: str) -> bytes:
     """Return what is stored of a client's secret."""
@@ -56,19 +68,19 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
-def start_browser(conn: Connection, username: str, now: datetime) -> str:
+def start_browser(conn: Connection[Any], username: str, now: datetime) -> str:
     """Begin a browser's login and return its secret."""
     return _start(conn, now=now, kind="browser", username=username, expires_at=now + BROWSER_ABSOLUTE)
 
 
-def start_patrol(conn: Connection, patrol_id: str, now: datetime) -> str:
+def start_patrol(conn: Connection[Any], patrol_id: str, now: datetime) -> str:
     """Begin the login of a patrol's phone, ending those of earlier phones, and return its secret."""
     conn.execute("DELETE FROM login WHERE patrol_id = %s", (patrol_id,))
     return _start(conn, now=now, kind="patrol", patrol_id=patrol_id, expires_at=now + PATROL_ABSOLUTE)
 
 
 def start_token(
-    conn: Connection, username: str, now: datetime, *, label: str, scopes: Iterable[str], lives: timedelta
+    conn: Connection[Any], username: str, now: datetime, *, label: str, scopes: Iterable[str], lives: timedelta
 ) -> tuple[str, "Token"]:
     """Make a script's token; return its secret and what may be shown of it."""
     secret = _start(
@@ -83,7 +95,7 @@ def start_token(
     return secret, _one_token(conn, token_id(digest(secret)))
 
 
-def find(conn: Connection, secret: str, now: datetime) -> Login | None:
+def find(conn: Connection[Any], secret: str, now: datetime) -> Login | None:
     """Return the login that holds ``secret``, None when it never was, has ended, or its user is disabled."""
     id_hash = digest(secret)
     login = alive(conn, [id_hash], now).get(id_hash)
@@ -95,18 +107,18 @@ def find(conn: Connection, secret: str, now: datetime) -> Login | None:
     return login
 
 
-def alive(conn: Connection, id_hashes: Iterable[bytes], now: datetime) -> dict[bytes, Login]:
+def alive(conn: Connection[Any], id_hashes: Iterable[bytes], now: datetime) -> dict[bytes, Login]:
     """Return which of these logins still stand, with the role and areas they have now. One query for all."""
     rows = conn.execute(_ALIVE, {"ids": list(id_hashes), "now": now}).fetchall()
     return {bytes(row[0]): _login(row) for row in rows}
 
 
-def end(conn: Connection, id_hash: bytes) -> None:
+def end(conn: Connection[Any], id_hash: bytes) -> None:
     """Sign one login out."""
     conn.execute("DELETE FROM login WHERE id_hash = %s", (id_hash,))
 
 
-def end_all(conn: Connection, username: str, *, but: bytes | None = None, kind: str | None = None) -> int:
+def end_all(conn: Connection[Any], username: str, *, but: bytes | None = None, kind: str | None = None) -> int:
     """Sign out every login of a user, of one kind or all, except ``but``."""
     return conn.execute(
         "DELETE FROM login WHERE username = %s AND (%s::bytea IS NULL OR id_hash <> %s)"
@@ -115,12 +127,12 @@ def end_all(conn: Connection, username: str, *, but: bytes | None = None, kind: 
     ).rowcount
 
 
-def end_patrol(conn: Connection, patrol_id: str) -> int:
+def end_patrol(conn: Connection[Any], patrol_id: str) -> int:
     """Sign out a patrol's phones."""
     return conn.execute("DELETE FROM login WHERE patrol_id = %s", (patrol_id,)).rowcount
 
 
-def prune(conn: Connection, now: datetime) -> int:
+def prune(conn: Connection[Any], now: datetime) -> int:
     """Remove logins and one-time secrets that ended."""
     conn.execute("DELETE FROM one_time_token WHERE expires_at < %s", (now - timedelta(days=1),))
     return conn.execute("DELETE FROM login WHERE expires_at < %s", (now,)).rowcount
@@ -147,17 +159,13 @@ def token_id(id_hash: bytes) -> str:
     return id_hash.hex()[:32]
 
 
-def tokens(conn: Connection, *, after: str = "", limit: int = 200) -> list[Token]:
-    """Return scripts' tokens by id."""
-    rows = conn.execute(
-        "SELECT left(encode(id_hash, 'hex'), 32), username, label, scopes, created_at, last_seen_at, expires_at"
-        " FROM login WHERE kind = 'token' AND left(encode(id_hash, 'hex'), 32) > %s ORDER BY 1 LIMIT %s",
-        (after, limit),
-    ).fetchall()
+def tokens(conn: Connection[Any], areas: Iterable[str], *, after: str = "", limit: int = 200) -> list[Token]:
+    """Return scripts' tokens by id, those of accounts all of whose areas lie in ``areas``."""
+    rows = conn.execute(_TOKENS, (list(areas), after, limit)).fetchall()
     return [_token(row) for row in rows]
 
 
-def token(conn: Connection, id: str) -> Token | None:
+def token(conn: Connection[Any], id: str) -> Token | None:
     """Return one token by the id it is listed under."""
     try:
         return _one_token(conn, id)
@@ -165,7 +173,7 @@ def token(conn: Connection, id: str) -> Token | None:
         return None
 
 
-def end_token(conn: Connection, id: str) -> None:
+def end_token(conn: Connection[Any], id: str) -> None:
     """End one token by the id it is listed under."""
     ended = conn.execute("DELETE FROM login WHERE kind = 'token' AND left(encode(id_hash, 'hex'), 32) = %s", (id,))
     if ended.rowcount == 0:
@@ -175,7 +183,7 @@ def end_token(conn: Connection, id: str) -> None:
 # ── secrets that work once ─────────────────────────────────────────────────────────────────────────
 
 
-def issue_once(conn: Connection, purpose: str, now: datetime, *, subject: str = "", lives: timedelta) -> str:
+def issue_once(conn: Connection[Any], purpose: str, now: datetime, *, subject: str = "", lives: timedelta) -> str:
     """Make a secret that works once, ending earlier ones of the same purpose and subject."""
     conn.execute(
         "DELETE FROM one_time_token WHERE purpose = %s AND subject = %s AND used_at IS NULL", (purpose, subject)
@@ -188,7 +196,7 @@ def issue_once(conn: Connection, purpose: str, now: datetime, *, subject: str = 
     return secret
 
 
-def redeem_once(conn: Connection, purpose: str, secret: str, now: datetime) -> str | None:
+def redeem_once(conn: Connection[Any], purpose: str, secret: str, now: datetime) -> str | None:
     """Use a secret up and return its subject; None when it is unknown, used or too old."""
     row = conn.execute(
         "UPDATE one_time_token SET used_at = %s"
@@ -199,7 +207,7 @@ def redeem_once(conn: Connection, purpose: str, secret: str, now: datetime) -> s
 
 
 def _start(
-    conn: Connection,
+    conn: Connection[Any],
     *,
     now: datetime,
     kind: str,
@@ -218,12 +226,8 @@ def _start(
     return secret
 
 
-def _one_token(conn: Connection, id: str) -> Token:
-    row = conn.execute(
-        "SELECT left(encode(id_hash, 'hex'), 32), username, label, scopes, created_at, last_seen_at, expires_at"
-        " FROM login WHERE kind = 'token' AND left(encode(id_hash, 'hex'), 32) = %s",
-        (id,),
-    ).fetchone()
+def _one_token(conn: Connection[Any], id: str) -> Token:
+    row = conn.execute(_TOKEN, (id,)).fetchone()
     if row is None:
         raise NotFound("token", id)
     return _token(row)

@@ -1,5 +1,6 @@
 """Accounts in the store. Passwords come in as Argon2id hashes; only `secret_hash` reads one back."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,11 +14,12 @@ from psycopg.sql import SQL
 
 from models.area import check_area
 from models.errors import BadInput, Conflict, NotFound
+from models.store import areas as area_store
 from models.user import Role, User
 
 PASSWORD_MIN_CHARS = 10
 PASSWORD_MAX_CHARS = 256
-USERNAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+USERNAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 LANGUAGES = ("en", "zh-CN")
 FREE_TRIES = 10
 """So many wrong passwords in a row are answered at once; then one in `SLOW_TRY_S` is looked at."""
@@ -29,7 +31,9 @@ _NOBODY = _HASHER.hash("the password of nobody")
 
 _USER = SQL("username, display_name, role, areas, language, disabled, row_version, created_at")
 _GET = SQL("SELECT {} FROM app_user WHERE username = %s").format(_USER)
-_PAGE = SQL("SELECT {} FROM app_user WHERE username > %s ORDER BY username LIMIT %s").format(_USER)
+_PAGE = SQL("SELECT {} FROM app_user WHERE {} AND username > %s ORDER BY username LIMIT %s").format(
+    _USER, area_store.all_inside("app_user.areas")
+)
 _CREATE = SQL(
     "INSERT INTO app_user (username, display_name, password_hash, role, areas, language, disabled)"
     " VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING {}"
@@ -57,24 +61,26 @@ def matches(password_hash: str | None, password: str) -> bool:
     return password_hash is not None
 
 
-def count(conn: Connection) -> int:
+def count(conn: Connection[Any]) -> int:
     """Return how many accounts there are; none means that the site is not set up yet."""
     row = conn.execute("SELECT count(*) FROM app_user").fetchone()
     return int(row[0]) if row else 0
 
 
-def get(conn: Connection, username: str) -> User | None:
+def get(conn: Connection[Any], username: str) -> User | None:
     row = conn.execute(_GET, (username,)).fetchone()
     return _user(row) if row else None
 
 
-def page(conn: Connection, *, after: str = "", limit: int = 200) -> list[User]:
-    """Return accounts by name, from behind ``after`` on."""
-    return [_user(row) for row in conn.execute(_PAGE, (after, limit)).fetchall()]
+def page(conn: Connection[Any], areas: Sequence[str], *, after: str = "", limit: int = 200) -> list[User]:
+    """Return accounts all of whose areas lie in ``areas``, by name, from behind ``after`` on."""
+    return [_user(row) for row in conn.execute(_PAGE, (list(areas), after, limit)).fetchall()]
 
 
-def create(conn: Connection, user: User, password_hash: str) -> User:
+def create(conn: Connection[Any], user: User, password_hash: str) -> User:
     """Add an account; `Conflict` when the name is taken."""
+    if not USERNAME_PATTERN.fullmatch(user.username):
+        raise BadInput("username", "lower-case letters, digits, . _ and -, at most 63")
     _check(user)
     try:
         with conn.transaction():
@@ -96,7 +102,7 @@ def create(conn: Connection, user: User, password_hash: str) -> User:
 
 
 def update(
-    conn: Connection, user: User, *, password_hash: str | None = None, expected_version: int | None = None
+    conn: Connection[Any], user: User, *, password_hash: str | None = None, expected_version: int | None = None
 ) -> User:
     """Write an account's fields; `Conflict` when it is no longer at ``expected_version``."""
     _check(user)
@@ -132,7 +138,7 @@ class Try:
     wait_s: float = 0.0
 
 
-def begin_try(conn: Connection, username: str, now: datetime) -> Try:
+def begin_try(conn: Connection[Any], username: str, now: datetime) -> Try:
     """Return the hash to check, or how long this account must wait since too many tries were wrong.
 
     A slow try is paid for here, before the password is looked at, so that tries at once cannot share one.
@@ -154,7 +160,7 @@ def begin_try(conn: Connection, username: str, now: datetime) -> Try:
     return Try(password_hash=None if disabled else password_hash)
 
 
-def end_try(conn: Connection, username: str) -> None:
+def end_try(conn: Connection[Any], username: str) -> None:
     """Forget wrong passwords: the right one came."""
     conn.execute("UPDATE app_user SET failed_count = 0, failed_at = NULL WHERE username = %s", (username,))
 

@@ -1,0 +1,178 @@
+"""Events: written once by their own id, told to the feed, and queued for triage when they may wake somebody."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection, sql
+from psycopg.types.json import Jsonb
+
+from models import wire
+from models.errors import BadInput
+from models.event import RESTORING, Event, EventKind, Priority, SourceKind
+from models.store import feed
+
+COLUMNS = (
+    "id, time, received_at, device_time, area, kind, source_kind, source_id, priority, label, score, track_id,"
+    " rule_id, rule_version, x0, y0, x1, y1, snapshot, attrs"
+)
+_TYPES = ["uuid", *["timestamptz"] * 3, *["text"] * 4, "int2", "text", "float4", "int8", *["int4"] * 6, "text", "jsonb"]
+_INSERT = (
+    f"INSERT INTO event ({COLUMNS}) SELECT * FROM unnest({', '.join(f'%b::{kind}[]' for kind in _TYPES)})"  # noqa: S608
+    " ON CONFLICT DO NOTHING RETURNING id"
+).encode()
+LISTING_LIMIT = 500
+
+
+def write(conn: Connection[Any], events: Sequence[Event], *, triage: bool = True) -> list[UUID]:
+    """Store ``events`` and return the ids of those that were new.
+
+    The new ones are told to the feed; those above `Priority.FACT` and the restoring ones are queued for triage unless
+    the caller does that itself in the same transaction (``triage=False``).
+    """
+    unique = list({event.id: event for event in events}.values())
+    if not unique:
+        return []
+    columns = list(zip(*(_values(event) for event in unique), strict=True))
+    new = {row[0] for row in conn.execute(_INSERT, [list(column) for column in columns]).fetchall()}
+    fresh = [event for event in unique if event.id in new]
+    feed.append_many(conn, [(event.area, "event", str(event.id), wire.event_json(event)) for event in fresh])
+    waking = [event for event in fresh if triage and (event.priority < Priority.FACT or event.kind in RESTORING)]
+    if waking:
+        conn.execute(
+            """INSERT INTO triage_queue (event_id, event_time)
+               SELECT * FROM unnest(%b::uuid[], %b::timestamptz[]) ON CONFLICT DO NOTHING""",
+            ([event.id for event in waking], [event.time for event in waking]),
+        )
+    return [event.id for event in fresh]
+
+
+def get(conn: Connection[Any], id: UUID) -> Event | None:
+    """Return one event, None when there is none."""
+    row = conn.execute(f"SELECT {COLUMNS} FROM event WHERE id = %s".encode(), (id,)).fetchone()  # noqa: S608
+    return _event(row) if row else None
+
+
+def get_many(conn: Connection[Any], keys: Sequence[tuple[datetime, UUID]]) -> list[Event]:
+    """Return the events of these (time, id) keys in order of time."""
+    rows = conn.execute(
+        f"""SELECT {COLUMNS} FROM event WHERE (time, id) IN
+            (SELECT * FROM unnest(%b::timestamptz[], %b::uuid[])) ORDER BY time, id""".encode(),  # noqa: S608
+        ([time for time, _ in keys], [id for _, id in keys]),
+    ).fetchall()
+    return [_event(row) for row in rows]
+
+
+def take_triage(conn: Connection[Any], limit: int = 200) -> list[Event]:
+    """Take waiting events off the queue, oldest first; they are gone once the caller commits."""
+    keys = conn.execute(
+        """DELETE FROM triage_queue WHERE event_id IN
+               (SELECT event_id FROM triage_queue ORDER BY queued_at, event_id LIMIT %s FOR UPDATE SKIP LOCKED)
+           RETURNING event_time, event_id""",
+        (limit,),
+    ).fetchall()
+    return get_many(conn, [(time, id) for time, id in keys]) if keys else []
+
+
+def listing(
+    conn: Connection[Any],
+    areas: Sequence[str],
+    *,
+    kinds: Sequence[str] = (),
+    source_id: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    cursor: str | None = None,
+    limit: int = 100,
+) -> tuple[list[Event], str | None]:
+    """Return the newest events inside ``areas`` first, and the cursor of the next page."""
+    parts: list[sql.Composable] = [
+        sql.SQL("({})").format(sql.SQL(" OR ").join(_inside(area) for area in areas) if areas else sql.SQL("false"))
+    ]
+    values: list[Any] = []
+    for clause, value in (("source_id = %s", source_id), ("time >= %s", since), ("time < %s", until)):
+        if value is not None:
+            parts.append(sql.SQL(clause))
+            values.append(value)
+    if kinds:
+        parts.append(sql.SQL("kind = ANY(%s)"))
+        values.append(list(kinds))
+    if cursor:
+        time, id = _read_cursor(cursor)
+        parts.append(sql.SQL("time <= %s AND (time, id) < (%s, %s)"))
+        values += [time, time, id]
+    limit = max(1, min(limit, LISTING_LIMIT))
+    statement = sql.SQL("SELECT {} FROM event WHERE {} ORDER BY time DESC, id DESC LIMIT %s").format(
+        sql.SQL(COLUMNS), sql.SQL(" AND ").join(parts)
+    )
+    found = [_event(row) for row in conn.execute(statement, [*values, limit + 1]).fetchall()]
+    more = found[limit - 1] if len(found) > limit else None
+    return found[:limit], _write_cursor(more) if more else None
+
+
+def _inside(area: str) -> sql.Composed:
+    return sql.SQL("area = {} OR area LIKE {}").format(sql.Literal(area), sql.Literal(area.replace("_", r"\_") + ".%%"))
+
+
+def _write_cursor(event: Event) -> str:
+    return base64.urlsafe_b64encode(f"{event.time.isoformat()}|{event.id}".encode()).decode()
+
+
+def _read_cursor(text: str) -> tuple[datetime, UUID]:
+    try:
+        time, _, id = base64.urlsafe_b64decode(text.encode("ascii")).decode("ascii").partition("|")
+        at = datetime.fromisoformat(time)
+        if at.tzinfo is None:
+            raise ValueError(time)  # noqa: TRY301
+        return at, UUID(id)
+    except (ValueError, binascii.Error, UnicodeError) as bad:
+        raise BadInput("cursor", "a next_cursor as it was given") from bad
+
+
+def _values(event: Event) -> tuple[Any, ...]:
+    box = event.box_px or (None, None, None, None)
+    return (
+        event.id,
+        event.time,
+        event.received_at,
+        event.device_time,
+        event.area,
+        str(event.kind),
+        str(event.source_kind),
+        event.source_id,
+        int(event.priority),
+        event.label,
+        event.score,
+        event.track_id,
+        event.rule_id,
+        event.rule_version,
+        *box,
+        event.snapshot,
+        Jsonb(event.attrs),
+    )
+
+
+def _event(row: Sequence[Any]) -> Event:
+    box = None if row[14] is None else (row[14], row[15], row[16], row[17])
+    return Event(
+        id=row[0],
+        time=row[1],
+        received_at=row[2],
+        device_time=row[3],
+        area=row[4],
+        kind=EventKind(row[5]),
+        source_kind=SourceKind(row[6]),
+        source_id=row[7],
+        priority=Priority(row[8]),
+        label=row[9],
+        score=row[10],
+        track_id=row[11],
+        rule_id=row[12],
+        rule_version=row[13],
+        box_px=box,
+        snapshot=row[18],
+        attrs=row[19],
+    )

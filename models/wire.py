@@ -1,0 +1,71 @@
+"""Records as JSON: the shapes that the API answers with and the feed carries."""
+
+from dataclasses import fields
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from models.camera import CameraState
+from models.event import Event
+from models.incident import Incident, IncidentEntry
+from models.patrol import Assignment, Patrol
+from models.unit import UnitState
+
+
+def instant(at: datetime | None) -> str | None:
+    """RFC 3339 in UTC with milliseconds and a Z."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` in JSON's own types."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return instant(value)
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, tuple | list | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    return value
+
+
+def _record(record: Any, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {field.name: plain(getattr(record, field.name)) for field in fields(record) if field.name not in without}
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    body = _record(event, without=("snapshot",))
+    body["has_snapshot"] = event.snapshot is not None
+    return body
+
+
+def incident_json(incident: Incident) -> dict[str, Any]:
+    return _record(incident)
+
+
+def entry_json(entry: IncidentEntry) -> dict[str, Any]:
+    return _record(entry, without=("incident_id",))
+
+
+def unit_state_json(state: UnitState) -> dict[str, Any]:
+    body = _record(state, without=("unit_id",))
+    return {"id": state.unit_id, **body}
+
+
+def camera_state_json(state: CameraState) -> dict[str, Any]:
+    body = _record(state, without=("camera_id", "worker_id"))
+    return {"id": state.camera_id, **body}
+
+
+def patrol_json(patrol: Patrol) -> dict[str, Any]:
+    return _record(patrol, without=("created_at", "retired_at"))
+
+
+def assignment_json(assignment: Assignment) -> dict[str, Any]:
+    return _record(assignment)
