@@ -152,11 +152,11 @@ class EmbeddedPostgres:
             return
         part = self._root / "data.part"
         shutil.rmtree(part, ignore_errors=True)
-        with _handed_over(part, ids) as folder:
-            argv = [str(bin_dir / "initdb"), "-D", _path_of(folder), "-U", "postgres", "-E", "UTF8", "--locale=C"]
+        with _handed_over(part, ids) as (path, descriptor):
+            argv = [str(bin_dir / "initdb"), "-D", path, "-U", "postgres", "-E", "UTF8", "--locale=C"]
             argv += ["--auth-local=trust", "--auth-host=reject", "--data-checksums"]
             done = subprocess.run(  # noqa: S603
-                argv, check=False, capture_output=True, cwd="/", pass_fds=[folder], **ids
+                argv, check=False, capture_output=True, cwd="/", pass_fds=[descriptor], **ids
             )
         if done.returncode:
             shutil.rmtree(part, ignore_errors=True)
@@ -180,8 +180,8 @@ class EmbeddedPostgres:
     def _launch(self, bin_dir: Path, ids: Mapping[str, Any]) -> None:
         deadline_s = time.monotonic() + RETRY_START_FOR_S
         with _handed_over(self._data, ids) as data, _handed_over(self.socket_dir, ids) as socket_folder:
-            self._write_settings(_path_of(socket_folder), ids)
-            argv = list(self._wrap([str(bin_dir / "postgres"), "-D", _path_of(data)]))
+            self._write_settings(socket_folder[0], ids)
+            argv = list(self._wrap([str(bin_dir / "postgres"), "-D", data[0]]))
             while True:
                 with self.log_path.open("ab") as log_file:
                     self.process = subprocess.Popen(  # noqa: S603
@@ -191,7 +191,7 @@ class EmbeddedPostgres:
                         stderr=log_file,
                         start_new_session=True,
                         cwd="/",
-                        pass_fds=[data, socket_folder],
+                        pass_fds=[data[1], socket_folder[1]],
                         **ids,
                     )
                 if self._answers():
@@ -239,21 +239,16 @@ class EmbeddedPostgres:
 
 
 @contextlib.contextmanager
-def _handed_over(folder: Path, ids: Mapping[str, Any]) -> Iterator[int]:
-    """Make ``folder`` private to the server's account and open it: a child reaches it by the descriptor."""
+def _handed_over(folder: Path, ids: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """Make ``folder`` private to the server's account; yield the path a child knows it by, and its descriptor."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    uid = ids.get("user", os.geteuid())
-    if folder.is_symlink() or folder.stat().st_uid not in (os.geteuid(), uid):
+    if folder.is_symlink() or folder.stat().st_uid not in (os.geteuid(), ids.get("user")):
         raise ConfigError("state_dir", f"a folder of our own; {folder} belongs to somebody else")
     folder.chmod(0o700)
     if ids:
         os.chown(folder, ids["user"], ids["group"])
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        yield descriptor
+        yield f"/proc/self/fd/{descriptor}" if ids else str(folder), descriptor
     finally:
         os.close(descriptor)
-
-
-def _path_of(descriptor: int) -> str:
-    return f"/proc/self/fd/{descriptor}"

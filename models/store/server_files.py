@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import os
 import pwd
+import re
 import shutil
 import stat
 import subprocess
@@ -56,10 +57,12 @@ def binaries(given: Path | None, owner: pwd.struct_passwd | None) -> Path:
 def major_version(bin_dir: Path) -> int:
     """Return the server's major version."""
     said = subprocess.run([str(bin_dir / "postgres"), "-V"], capture_output=True, text=True, check=False)  # noqa: S603
-    words = said.stdout.split()
-    if said.returncode or not words or not words[-1 if "(" not in said.stdout else 2].split(".")[0].isdigit():
-        raise ConfigError("database.bin_dir", f"a server that runs here; {bin_dir / 'postgres'} does not")
-    return int(words[2].split(".")[0])
+    found = re.search(r"\(PostgreSQL\) (\d+)", said.stdout)
+    if not found:
+        raise ConfigError(
+            "database.bin_dir", f"a server that runs here; {bin_dir / 'postgres'} says {said.stderr[:200]!r}"
+        )
+    return int(found[1])
 
 
 def _make_account() -> None:
