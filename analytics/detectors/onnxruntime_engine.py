@@ -1,0 +1,99 @@
+"""Networks on ONNX Runtime: CPUs without OpenVINO, and NVIDIA cards."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from analytics.detectors.network import EngineFailed
+from analytics.families import Outputs
+from analytics.sidecar import Sidecar
+from models.errors import ConfigError
+
+REQUESTS = 2
+PROVIDERS = {"CPU": "CPUExecutionProvider", "CUDA": "CUDAExecutionProvider", "TENSORRT": "TensorrtExecutionProvider"}
+PICTURE = "picture_u8"
+
+
+class OnnxRuntimeEngine:
+    """One session that takes 8-bit pictures as they are: normalisation is put in front of the graph."""
+
+    def __init__(self, weights: Path, sidecar: Sidecar, *, device: str, threads: int) -> None:
+        available = onnxruntime.get_available_providers()
+        provider = PROVIDERS.get(device)
+        if provider not in available:
+            usable = [word for word, name in PROVIDERS.items() if name in available]
+            raise ConfigError("analytics.device", f"needs one of {', '.join(usable)} on ONNX Runtime, has '{device}'")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # spinning helps one model alone on a machine and harms everything else on it
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        model = _with_normalisation(onnx.load(str(weights)), sidecar)
+        self._session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=[provider])
+        self._threads = ThreadPoolExecutor(REQUESTS, thread_name_prefix="onnxruntime")
+        self._pictures: list[NDArray[np.uint8]] = [np.empty((0, 0, 3), np.uint8)] * REQUESTS
+        self._results: list[Future[Outputs] | None] = [None] * REQUESTS
+
+    @property
+    def slots(self) -> int:
+        return REQUESTS
+
+    @property
+    def precision(self) -> str:
+        """That of the weights: this runtime does not lower it by itself."""
+        return "f32"
+
+    def picture(self, slot: int, width_px: int, height_px: int) -> NDArray[np.uint8]:
+        if self._pictures[slot].shape[:2] != (height_px, width_px):
+            self._pictures[slot] = np.empty((height_px, width_px, 3), np.uint8)
+        return self._pictures[slot]
+
+    def start(self, slot: int, done: Callable[[], None]) -> None:
+        future = self._threads.submit(self._compute, self._pictures[slot])
+        self._results[slot] = future
+        future.add_done_callback(lambda _future: done())
+
+    def outputs(self, slot: int) -> Outputs:
+        future = self._results[slot]
+        assert future is not None, "outputs() of a slot that was not started"
+        try:
+            return future.result()
+        except RuntimeError as failed:
+            raise EngineFailed(str(failed)) from failed
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _compute(self, picture: NDArray[np.uint8]) -> Outputs:
+        outputs: Outputs = self._session.run(None, {PICTURE: picture[None]})
+        return outputs
+
+
+def _with_normalisation(model: onnx.ModelProto, sidecar: Sidecar) -> onnx.ModelProto:
+    """Put cast, transpose and (x - mean) / std in front of the graph, so that it takes (1, height, width, 3) bytes."""
+    graph, wants = model.graph, sidecar.input
+    (was,) = (entry for entry in graph.input if entry.name not in {tensor.name for tensor in graph.initializer})
+    scale = 1 / np.array(wants.std, np.float32).reshape(1, 3, 1, 1)
+    shift = -np.array(wants.mean, np.float32).reshape(1, 3, 1, 1) * scale
+    graph.initializer.extend(
+        [numpy_helper.from_array(scale, "picture_scale"), numpy_helper.from_array(shift, "picture_shift")]
+    )
+    front = [
+        helper.make_node("Cast", [PICTURE], ["picture_f32"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["picture_f32"], ["picture_nchw"], perm=[0, 3, 1, 2]),
+        helper.make_node("Mul", ["picture_nchw", "picture_scale"], ["picture_scaled"]),
+        helper.make_node("Add", ["picture_scaled", "picture_shift"], [was.name]),
+    ]
+    nodes = [*front, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    graph.input.remove(was)
+    side: tuple[int | str, int | str] = ("height", "width") if wants.any_size else (wants.long_px, wants.long_px)
+    graph.input.insert(0, helper.make_tensor_value_info(PICTURE, TensorProto.UINT8, [1, *side, 3]))
+    return model

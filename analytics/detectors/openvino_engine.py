@@ -1,0 +1,93 @@
+"""Networks on OpenVINO: the default on CPUs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino.preprocess import ColorFormat, PrePostProcessor
+
+from analytics.detectors.network import EngineFailed
+from analytics.families import Outputs
+from analytics.sidecar import Sidecar
+from models.errors import ConfigError
+
+REQUESTS = 2
+"""One is filled while the other computes."""
+LARGEST_PX = 4096
+WORDS = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "i8": "int8"}
+HINTS: dict[str, ov.Type] = {"f32": ov.Type.f32, "f16": ov.Type.f16, "bf16": ov.Type.bf16}
+
+
+class OpenVinoEngine:
+    """One compiled network that takes 8-bit pictures as they are: normalisation is part of the graph."""
+
+    def __init__(self, weights: Path, sidecar: Sidecar, *, device: str, precision: str, threads: int) -> None:
+        core = ov.Core()
+        if device.split(".", maxsplit=1)[0] not in {name.split(".")[0] for name in core.available_devices}:
+            raise ConfigError("analytics.device", f"needs one of {', '.join(core.available_devices)}, has '{device}'")
+        settings: dict[str, Any] = {}
+        if precision != "auto":
+            if precision not in HINTS:
+                raise ConfigError("analytics.precision", f"needs auto, f32, f16 or bf16 on OpenVINO, has '{precision}'")
+            settings["INFERENCE_PRECISION_HINT"] = HINTS[precision]
+        if device == "CPU":
+            settings |= {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": min(REQUESTS, threads)}
+        self._compiled = core.compile_model(_with_normalisation(core.read_model(weights), sidecar), device, settings)
+        self._requests = [self._compiled.create_infer_request() for _ in range(REQUESTS)]
+        self._pictures: list[dict[tuple[int, int], NDArray[np.uint8]]] = [{} for _ in range(REQUESTS)]
+
+    @property
+    def slots(self) -> int:
+        return REQUESTS
+
+    @property
+    def precision(self) -> str:
+        """The one in use: OpenVINO picks bf16 by itself where the CPU has AMX."""
+        used = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+        return {long: short for short, long in WORDS.items()}.get(used, str(used))
+
+    def picture(self, slot: int, width_px: int, height_px: int) -> NDArray[np.uint8]:
+        kept = self._pictures[slot]
+        picture = kept.get((width_px, height_px))
+        if picture is None:
+            if len(kept) >= REQUESTS * 8:
+                kept.pop(next(iter(kept)))
+            picture = kept[width_px, height_px] = np.empty((height_px, width_px, 3), np.uint8)
+        self._requests[slot].set_input_tensor(ov.Tensor(picture[None], shared_memory=True))
+        return picture
+
+    def start(self, slot: int, done: Callable[[], None]) -> None:
+        request = self._requests[slot]
+        request.set_callback(lambda _data: done(), None)
+        request.start_async()
+
+    def outputs(self, slot: int) -> Outputs:
+        request = self._requests[slot]
+        try:
+            request.wait()
+        except RuntimeError as failed:
+            raise EngineFailed(str(failed)) from failed
+        return [tensor.data for tensor in request.output_tensors]
+
+    def close(self) -> None:
+        for request in self._requests:
+            request.cancel()
+        for request in self._requests:
+            request.set_callback(lambda _data: None, None)
+
+
+def _with_normalisation(model: ov.Model, sidecar: Sidecar) -> ov.Model:
+    wants = sidecar.input
+    steps = PrePostProcessor(model)
+    colour = ColorFormat.BGR if wants.colour == "bgr" else ColorFormat.RGB
+    picture = steps.input()
+    picture.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC")).set_color_format(colour)
+    picture.preprocess().convert_element_type(ov.Type.f32).mean(list(wants.mean)).scale(list(wants.std))
+    picture.model().set_layout(ov.Layout("NCHW"))
+    made = steps.build()
+    side = ov.Dimension(wants.stride_px, LARGEST_PX) if wants.any_size else ov.Dimension(wants.long_px)
+    made.reshape({0: ov.PartialShape([ov.Dimension(1), side, side, ov.Dimension(3)])})
+    return made
