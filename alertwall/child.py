@@ -99,10 +99,6 @@ class Child:
     def ask_to_stop(self) -> None:
         self._signal(self.spec.stop_signal, whole_group=False)
 
-    def reload(self) -> None:
-        """Let a program that reads its files again at SIGHUP do so."""
-        self._signal(signal.SIGHUP, whole_group=False)
-
     def kill(self) -> None:
         self._signal(signal.SIGKILL, whole_group=True)
         if self._process:

@@ -12,6 +12,7 @@ import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from types import TracebackType
 from typing import IO
 
 FILE_MAX_BYTES = 5_000_000
@@ -51,7 +52,13 @@ def set_up(part: str, state_dir: Path | None = None, *, console_level: int = log
         handler.setFormatter(OneLine(part))
     logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
     logging.captureWarnings(capture=True)
+    sys.excepthook = _last_words
     logging.raiseExceptions = False  # on a full disk the terminal still shows everything
+
+
+def _last_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """An error that nobody caught is one record too."""
+    logging.getLogger("alertwall").critical("ended by an error", exc_info=(kind, error, trace))
 
 
 def _file(part: str, state_dir: Path) -> logging.handlers.RotatingFileHandler:

@@ -18,6 +18,10 @@ class Refused(AlertwallError):
     """alertwall cannot start here; reads as what the user should do. Exit code 2."""
 
 
+class InUse(Refused):
+    """Another supervisor holds this state folder."""
+
+
 class StateFolder:
     """Held by one supervisor at a time; the lock ends with the process however it ends."""
 
@@ -36,7 +40,7 @@ class StateFolder:
         except BlockingIOError:
             holder = os.read(lock, 32).decode("ascii", "replace").strip() or "unknown"
             os.close(lock)
-            raise Refused(f"alertwall runs on {self.path} already (process {holder})") from None
+            raise InUse(f"another alertwall runs on {self.path} (process {holder}); one state folder is for one of them") from None
         os.ftruncate(lock, 0)
         os.write(lock, str(os.getpid()).encode())
         self._lock = lock

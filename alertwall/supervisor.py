@@ -73,6 +73,10 @@ class Supervisor:
         self._signals = signals
         self._clock = clock or SystemClock()
 
+    def adopt(self, part: Part) -> None:
+        """Take one more part that was started already."""
+        self._watched.append(_Watched(part, started_at_s=self._clock.monotonic_s()))
+
     def add(self, part: Part) -> None:
         """Take one more part and start it."""
         watched = _Watched(part)
