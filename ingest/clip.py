@@ -185,9 +185,8 @@ def _head(
         tables += table(b"ctts", 1, _runs(one.shift for one in samples), ">Ii")
     keys = [index for index, one in enumerate(samples, 1) if one.key]
     tables += full_box(b"stss", 0, 0, struct.pack(f">I{len(keys)}I", len(keys), *keys))
-    tables += full_box(
-        b"stsz", 0, 0, struct.pack(f">II{len(samples)}I", 0, len(samples), *(one.size for one in samples))
-    )
+    sizes = [one.size for one in samples]
+    tables += full_box(b"stsz", 0, 0, struct.pack(f">II{len(sizes)}I", 0, len(sizes), *sizes))
     places: list[int] = []
     rows: list[tuple[int, int, int]] = []
     offset = first_offset
