@@ -40,7 +40,9 @@ class StateFolder:
         except BlockingIOError:
             holder = os.read(lock, 32).decode("ascii", "replace").strip() or "unknown"
             os.close(lock)
-            raise InUse(f"another alertwall runs on {self.path} (process {holder}); one state folder is for one of them") from None
+            raise InUse(
+                f"another alertwall runs on {self.path} (process {holder}); one state folder is for one of them"
+            ) from None
         os.ftruncate(lock, 0)
         os.write(lock, str(os.getpid()).encode())
         self._lock = lock
