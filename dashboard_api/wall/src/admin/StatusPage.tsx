@@ -1,0 +1,1 @@
+export default function StatusPage(_: { id?: string }) { return null; }

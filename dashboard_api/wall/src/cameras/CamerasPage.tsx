@@ -1,0 +1,1 @@
+export default function CamerasPage(_: { id?: string }) { return null; }

@@ -1,0 +1,19 @@
+import { MantineProvider } from "@mantine/core";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import "./styles/mantine.css";
+import "./styles/base.css";
+import "./styles/wall.css";
+import "./styles/media.css";
+import "./styles/timeline.css";
+import "./styles/patrol.css";
+import { App } from "./app/App";
+import { theme, variables } from "./theme";
+
+createRoot(document.getElementById("root")!).render(
+  <StrictMode>
+    <MantineProvider theme={theme} cssVariablesResolver={variables} forceColorScheme="dark">
+      <App />
+    </MantineProvider>
+  </StrictMode>,
+);

@@ -1,0 +1,1 @@
+export default function PatrolsPage(_: { id?: string }) { return null; }

@@ -1,0 +1,1 @@
+export default function TimelinePage(_: { id?: string }) { return null; }

@@ -1,0 +1,74 @@
+import { Button, Modal, Textarea } from "@mantine/core";
+import { useEffect, useState } from "react";
+import type { Disposition } from "../api/types";
+import { useWords } from "../i18n";
+
+const DISPOSITIONS: Disposition[] = ["genuine", "false", "nuisance", "test", "no_response"];
+
+interface Props {
+  opened: boolean;
+  busy: boolean;
+  onClose: () => void;
+  onConfirm: (disposition: Disposition, text: string) => Promise<void>;
+}
+
+/** The reason why, by its number key; then Enter. */
+export function CloseModal({ opened, busy, onClose, onConfirm }: Props) {
+  const { t, say } = useWords();
+  const [chosen, setChosen] = useState<Disposition | null>(null);
+  const [text, setText] = useState("");
+  useEffect(() => {
+    if (!opened) return;
+    setChosen(null);
+    setText("");
+  }, [opened]);
+  return (
+    <Modal opened={opened} onClose={onClose} title={t("incident.close_title")} centered size="md">
+      <form
+        className="dialog"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (chosen) void onConfirm(chosen, text.trim());
+        }}
+        onKeyDown={(event) => {
+          if ((event.target as HTMLElement).tagName === "TEXTAREA") return;
+          const named = DISPOSITIONS[Number(event.key) - 1];
+          if (named) setChosen(named);
+        }}
+      >
+        <div className="dispositions" role="radiogroup" aria-label={t("incident.close_title")}>
+          {DISPOSITIONS.map((disposition, index) => (
+            <button
+              key={disposition}
+              type="button"
+              role="radio"
+              aria-checked={chosen === disposition}
+              data-autofocus={index === 0 || undefined}
+              onClick={() => setChosen(disposition)}
+              data-testid={`disposition-${disposition}`}
+            >
+              <kbd>{index + 1}</kbd> {say("disposition", disposition)}
+            </button>
+          ))}
+        </div>
+        <Textarea
+          label={t("incident.close_text")}
+          value={text}
+          maxLength={4000}
+          autosize
+          minRows={2}
+          onChange={(event) => setText(event.currentTarget.value)}
+          data-testid="close-text"
+        />
+        <div className="dialog-foot">
+          <Button variant="default" onClick={onClose}>
+            {t("common.cancel")}
+          </Button>
+          <Button type="submit" disabled={chosen === null} loading={busy} data-testid="close-confirm">
+            {t("incident.close_confirm")}
+          </Button>
+        </div>
+      </form>
+    </Modal>
+  );
+}

@@ -1,0 +1,75 @@
+import type { Entry, EventItem, IncidentDetail } from "../api/types";
+import { useWords, type Words } from "../i18n";
+import { useLive } from "../live/hooks";
+import type { Live } from "../live/state";
+import { PriorityMark } from "../ui/bits";
+import { clock, moment } from "../ui/time";
+import { sourceName } from "./names";
+
+interface Props {
+  detail: IncidentDetail;
+  onEvent: (id: string) => void;
+}
+
+/** What happened, oldest first: events, people and patrols in one line of time. */
+export function IncidentLog({ detail, onEvent }: Props) {
+  const words = useWords();
+  const live = useLive();
+  const events = new Map(detail.events.map((event) => [event.id, event]));
+  return (
+    <section className="panel log">
+      <h3>{words.t("incident.log")}</h3>
+      <ol data-testid="incident-log">
+        {detail.entries.map((entry) => {
+          const event = entry.event_id ? events.get(entry.event_id) : undefined;
+          return (
+            <li key={entry.id} data-kind={entry.kind} data-testid={`entry-${entry.kind}`}>
+              <time dateTime={entry.at} title={moment(entry.at)}>
+                {clock(entry.at)}
+              </time>
+              <div>
+                {event && <PriorityMark priority={event.priority} size={17} />}
+                <b>{title(entry, event, words)}</b>
+                <span className="dim">{who(entry, event, live)}</span>
+                {event?.has_snapshot && (
+                  <button type="button" className="text-button" onClick={() => onEvent(event.id)}>
+                    {words.t("media.snapshot")}
+                  </button>
+                )}
+                <Text entry={entry} event={event} words={words} />
+              </div>
+            </li>
+          );
+        })}
+      </ol>
+    </section>
+  );
+}
+
+function title(entry: Entry, event: EventItem | undefined, words: Words): string {
+  if (event) return words.say("kind", event.kind);
+  if (entry.kind === "patrol" && typeof entry.detail.state === "string") {
+    return words.say("assignment", entry.detail.state);
+  }
+  return words.say("entry", entry.kind);
+}
+
+function who(entry: Entry, event: EventItem | undefined, live: Live): string {
+  if (event) return sourceName(live, event);
+  if (entry.actor.startsWith("patrol:")) {
+    const id = entry.actor.slice("patrol:".length);
+    return live.patrols.get(id)?.name ?? id;
+  }
+  return entry.actor;
+}
+
+function Text({ entry, event, words }: { entry: Entry; event: EventItem | undefined; words: Words }) {
+  const parts: string[] = [];
+  if (event?.label) parts.push(event.score === null ? event.label : `${event.label} ${Math.round(event.score * 100)}%`);
+  const disposition = entry.detail.disposition;
+  if (entry.kind === "closed" && typeof disposition === "string") parts.push(words.say("disposition", disposition));
+  if (entry.text) parts.push(entry.text);
+  else if (typeof entry.detail.reason === "string") parts.push(entry.detail.reason);
+  if (parts.length === 0) return null;
+  return <p>{parts.join(" · ")}</p>;
+}
