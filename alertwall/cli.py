@@ -42,11 +42,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="alertwall",
-        description="The alert wall of a district.",
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=28),
-    )
+    parser = argparse.ArgumentParser(prog="alertwall", description="The alert wall of a district.")
     commands = parser.add_subparsers(required=True, metavar="command")
 
     def command(name: str, run: object, text: str, *, site: bool = True) -> argparse.ArgumentParser:
