@@ -2,9 +2,10 @@
 
 import argparse
 import getpass
+import importlib
 import logging
 import sys
-from collections.abc import Sequence, Sized
+from collections.abc import Callable, Sequence, Sized
 from pathlib import Path
 
 from alertwall import bars, homes, logs
@@ -114,16 +115,16 @@ def run_part(arguments: argparse.Namespace) -> int:
     name = arguments.id if arguments.part == "worker" else arguments.part
     logs.set_up(name, site.state_dir)
     if arguments.part == "core":
-        from alertwall import core  # noqa: PLC0415
-
-        return core.run(site)
+        return _entry("alertwall.core")(site)
     if arguments.part == "worker":
-        from alertwall import worker  # noqa: PLC0415
+        return _entry("alertwall.worker")(site, arguments.id)
+    return _entry("alertwall.api")(site)
 
-        return worker.run(site, arguments.id)
-    from alertwall import api  # noqa: PLC0415
 
-    return api.run(site)
+def _entry(module: str) -> Callable[..., int]:
+    """Load a part only in the process that is it: a core needs no decoder, a worker no web server."""
+    run: Callable[..., int] = importlib.import_module(module).run
+    return run
 
 
 def check_config(arguments: argparse.Namespace) -> int:
@@ -177,7 +178,7 @@ def add_user(arguments: argparse.Namespace) -> int:
 
 def get_weights(arguments: argparse.Namespace) -> int:
     """`alertwall models get`."""
-    from analytics import weights  # noqa: PLC0415
+    weights = importlib.import_module("analytics.weights")
 
     logging.basicConfig(level=logging.WARNING)
     path = weights.get(arguments.name, _weights_dir(arguments), progress=bars.ByteBar(f"weights of {arguments.name}"))
@@ -187,7 +188,7 @@ def get_weights(arguments: argparse.Namespace) -> int:
 
 def list_weights(arguments: argparse.Namespace) -> int:
     """`alertwall models list`."""
-    from analytics import weights  # noqa: PLC0415
+    weights = importlib.import_module("analytics.weights")
 
     for line in weights.listing(_weights_dir(arguments)):
         print(line)

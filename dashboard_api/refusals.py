@@ -28,7 +28,7 @@ class StaleVersion(AlertwallError):
 
 
 class VersionMissing(AlertwallError):
-    """This change needs If-Match: two people may be at it."""
+    """The change needs If-Match: two people may be at it."""
 
 
 class ForeignOrigin(AlertwallError):

@@ -1,6 +1,6 @@
 """The live feeds: server-sent events that resume without loss or duplicate."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Header, Query, Request, Response
 
@@ -11,7 +11,9 @@ from models.errors import NotReady
 
 routes = router("feed")
 
-SSE = {200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"}}
+SSE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"}
+}
 After = Annotated[str | None, Query(max_length=64, description="A cursor, where Last-Event-ID cannot be sent.")]
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=64)]
 
@@ -19,8 +21,10 @@ LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=64)
 @routes.get("/feed", response_class=Response, responses=SSE)
 @policy(who.EVERYBODY, noun="feed")
 async def feed(request: Request, access: Allowed, after: After = None, last_event_id: LastEventId = None) -> Response:
-    """Send what changes in your areas, from a cursor or from now: hello, then incident, event, camera, unit, patrol,
-    assignment, status; resync when you fell too far behind; a beat every five seconds.
+    """Send what changes in your areas, from a cursor or from now.
+
+    First hello, then incident, event, camera, unit, patrol, assignment, status; resync when you fell too far
+    behind; a beat every five seconds.
     """
     raise NotReady("soon")
 

@@ -1,7 +1,7 @@
 """Pictures: live, snapshots, clips. All come through the worker that holds the camera."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query, Request, Response, WebSocket
 
@@ -12,10 +12,12 @@ from models.errors import NotReady
 
 routes = router("media")
 
-JPEG = {200: {"content": {"image/jpeg": {}}, "description": "A JPEG"}}
-MP4 = {200: {"content": {"video/mp4": {}}, "description": "An MP4, not re-encoded"}}
+JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}, "description": "A JPEG"}}
+MP4: dict[int | str, dict[str, Any]] = {200: {"content": {"video/mp4": {}}, "description": "An MP4, not re-encoded"}}
 SDP_IN = {"requestBody": {"required": True, "content": {"application/sdp": {"schema": {"type": "string"}}}}}
-SDP_OUT = {201: {"content": {"application/sdp": {}}, "description": "The answer; Location ends it"}}
+SDP_OUT: dict[int | str, dict[str, Any]] = {
+    201: {"content": {"application/sdp": {}}, "description": "The answer; Location ends it"}
+}
 
 
 @routes.get("/cameras/{camera_id}/snapshot.jpg", response_class=Response, responses=JPEG)

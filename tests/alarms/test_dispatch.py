@@ -1,5 +1,7 @@
 """Patrols: each step with its time, and nothing answered twice."""
 
+from collections.abc import Callable
+
 import pytest
 
 from alarms import desk, dispatch
@@ -40,12 +42,13 @@ def test_whole_errand(store: Store, clock: FakeClock, anna: Login, incident_id: 
     assert (assignment.state, assignment.patrol_name) == (AssignmentState.QUEUED, "Patrol p1")
     assert (assignment.answer_by - assignment.queued_at).total_seconds() == 60
     states = [patrol_state(store, "p1")]
-    for step in (
+    steps: tuple[Callable[[], object], ...] = (
         lambda: dispatch.delivered(store, clock, assignment.id, "p1"),
         lambda: dispatch.answer(store, clock, assignment.id, "p1", accept=True),
         lambda: dispatch.step(store, clock, assignment.id, "p1", AssignmentState.ON_SCENE),
         lambda: dispatch.step(store, clock, assignment.id, "p1", AssignmentState.CLEAR),
-    ):
+    )
+    for step in steps:
         clock.advance(5)
         times.append(clock.utc_now())
         step()

@@ -7,7 +7,7 @@ import pytest
 from alarms import desk, triage
 from configs.parts import AlarmsConfig
 from models.event import Event, EventKind, Priority, SourceKind
-from models.incident import EntryKind, Incident
+from models.incident import Disposition, EntryKind, Incident
 from models.store import audit, events, incidents
 from models.store.pool import Store
 from tests.alarms.people import AREA, add_camera, add_unit, add_users, event
@@ -192,7 +192,7 @@ def test_closed_incident_takes_nothing(town: Store, clock: FakeClock) -> None:
     (anna,) = add_users(town, "anna")
     (first,) = take(town, clock, event(EventKind.BURGLARY, UNIT, "U1", clock.utc_now()))
     desk.claim(town, clock, first, anna)
-    desk.close(town, clock, first, anna, desk.Disposition.FALSE, "cat")
+    desk.close(town, clock, first, anna, Disposition.FALSE, "cat")
     clock.advance(5)
     (second,) = take(town, clock, event(EventKind.BURGLARY, UNIT, "U1", clock.utc_now()))
     assert second != first
