@@ -42,9 +42,11 @@ class Findings:
     faces: dict[str, UnitWatch] = field(default_factory=dict)
     gaps_opened: list[Gap] = field(default_factory=list)
     gaps_closed: list[tuple[str, datetime]] = field(default_factory=list)
+    beats: list[tuple[datetime, str, dict[str, object]]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.events or self.changed or self.faces or self.gaps_opened or self.gaps_closed)
+        urgent = self.events or self.gaps_opened or self.gaps_closed
+        return bool(urgent or self.changed or self.faces or self.beats)
 
 
 class Supervision:
@@ -83,6 +85,12 @@ class Supervision:
             else:
                 watch_or_none.unit = unit
         self.area = common_area(unit.area for unit in units.values()) or _SYSTEM_AREA
+
+    def resume(self, *, link_told: bool, mass_told: bool) -> None:
+        """Take up what an earlier core has told and nobody has ended: the broker's outage, a mass outage."""
+        self._link_told = link_told
+        self._link_down_s = self._link_down_s or (self._clock.monotonic_s() if link_told else None)
+        self._mass_count = max(self._mass_count, int(mass_told))
 
     # ── what is heard ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -130,6 +138,10 @@ class Supervision:
         if watch.face() != before:
             self._found.faces[watch.unit.id] = watch
 
+    def beat(self, watch: UnitWatch, at: datetime, body: dict[str, object]) -> None:
+        """Keep a heartbeat for who wants to look into a silence later."""
+        self._found.beats.append((at, watch.unit.id, body))
+
     def tell(self, event: Event) -> None:
         """Let an event be stored with whatever else has come up."""
         self._found.events.append(event)
@@ -176,9 +188,13 @@ class Supervision:
         self._judge_held(now, now_s)
         self._judge_mass(now, now_s)
 
-    def take(self) -> Findings:
-        """Hand over what has come up."""
+    def take(self, *, states: bool = True) -> Findings:
+        """Hand over what has come up; without ``states`` what units were heard to be waits for a larger batch."""
         found, self._found = self._found, Findings()
+        if not states:
+            self._found.changed, found.changed = found.changed, {}
+            self._found.faces, found.faces = found.faces, {}
+            self._found.beats, found.beats = found.beats, []
         return found
 
     def give_back(self, found: Findings) -> None:
@@ -189,6 +205,7 @@ class Supervision:
         found.faces.update(later.faces)
         found.gaps_opened.extend(later.gaps_opened)
         found.gaps_closed.extend(later.gaps_closed)
+        found.beats.extend(later.beats)
 
     # ── losing and finding ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -269,7 +286,7 @@ class Supervision:
             watch.stage, watch.lost_s = LossStage.HELD, now_s
             self._held[watch.unit.id] = watch
         self._in_mass.clear()
-        label = f"{self._mass_count} units had been lost, all but {len(self._held)} are back"
+        label = f"all lost units but {len(self._held)} are back"
         self._mass_count = 0
         self._tell_system(EventKind.RESTORE, FLEET, label, restores=EventKind.MASS_OUTAGE, until=now.isoformat())
 

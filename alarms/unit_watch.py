@@ -69,6 +69,7 @@ class UnitWatch:
     lost_s: float = 0.0
     lost_at: datetime | None = None
     old_boots: deque[str] = field(default_factory=lambda: deque(maxlen=BOOTS_REMEMBERED))
+    clock_told: bool = False
     returns_s: deque[float] = field(default_factory=deque)
     """When an earlier boot spoke again: two boxes under one name take turns like this."""
 

@@ -118,6 +118,16 @@ def listing(
     return items, str(items[-1].id) if len(rows) > limit else None
 
 
+def active_sources(conn: Connection, kind: EventKind) -> set[str]:
+    """Return the sources of open incidents on which a condition of ``kind`` still stands."""
+    rows = conn.execute(
+        """SELECT split_part(condition, '/', 2) FROM incident, unnest(standing) condition
+           WHERE state <> 'closed' AND split_part(condition, '/', 1) = %s""",
+        (str(kind),),
+    )
+    return {row[0] for row in rows}
+
+
 def entries(conn: Connection, incident_id: int) -> list[IncidentEntry]:
     """Return what happened to one incident, oldest first."""
     rows = conn.execute(

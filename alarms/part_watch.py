@@ -1,0 +1,62 @@
+"""alertwall's own parts are watched like everybody else: a worker or an API that no longer beats is an event."""
+
+from datetime import timedelta
+
+from alarms import triage
+from alarms.supervision import common_area, system_event
+from configs.parts import AlarmsConfig
+from models.clock import Clock
+from models.event import EventKind
+from models.store import events, incidents, parts, units
+from models.store.pool import Store
+
+LATE_AFTER = timedelta(seconds=10)
+FORGOTTEN_AFTER = timedelta(hours=1)
+"""A part that was already away for so long before this core started has been taken out of service."""
+OWN_KINDS = frozenset({"core"})
+
+
+class PartWatch:
+    """Call `check` about once a second."""
+
+    def __init__(self, store: Store, clock: Clock, settings: AlarmsConfig) -> None:
+        self._store = store
+        self._clock = clock
+        self._settings = settings
+        self._started_at = clock.utc_now()
+        self._told: set[str] | None = None
+
+    def check(self) -> None:
+        """Tell what has gone and what is back; `StoreDown` when nobody can be asked."""
+        now = self._clock.utc_now()
+        with self._store.transaction() as conn:
+            if self._told is None:
+                self._told = incidents.active_sources(conn, EventKind.PART_DOWN)
+            watched = [
+                part
+                for part in parts.listing(conn)
+                if part.kind not in OWN_KINDS and part.heartbeat_at > self._started_at - FORGOTTEN_AFTER
+            ]
+            late = {part.id for part in watched if now - part.heartbeat_at > LATE_AFTER}
+            gone = late - self._told
+            back = {part.id for part in watched if part.id not in late} & self._told
+            if not gone and not back:
+                return
+            area = common_area(unit.area for unit in units.registry(conn).values()) or "site"
+            noticed = [
+                system_event(EventKind.PART_DOWN, id, now, f"{id} does not answer", area=area) for id in sorted(gone)
+            ]
+            noticed += [
+                system_event(
+                    EventKind.PART_RESTORED,
+                    id,
+                    now,
+                    f"{id} is back",
+                    area=area,
+                    attrs={"restores": str(EventKind.PART_DOWN)},
+                )
+                for id in sorted(back)
+            ]
+            events.write(conn, noticed, triage=False)
+            triage.take(conn, self._clock, noticed, self._settings)
+        self._told = (self._told | gone) - back
