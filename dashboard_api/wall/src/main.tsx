@@ -4,6 +4,7 @@ import { createRoot } from "react-dom/client";
 import "./styles/mantine.css";
 import "./styles/base.css";
 import "./styles/wall.css";
+import "./styles/pane.css";
 import "./styles/media.css";
 import "./styles/timeline.css";
 import "./styles/patrol.css";
