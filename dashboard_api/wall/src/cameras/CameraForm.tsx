@@ -1,0 +1,238 @@
+import { Button, NumberInput, PasswordInput, Select, Switch, TextInput } from "@mantine/core";
+import { useState } from "react";
+import * as calls from "../api/calls";
+import type { Camera, Probe } from "../api/types";
+import { go } from "../app/router";
+import { useWords } from "../i18n";
+import { useStore } from "../live/hooks";
+import { AreaInput } from "../ui/AreaInput";
+import { errorText, ErrorText } from "../ui/bits";
+import { numberOrNull, useForm } from "../ui/useForm";
+import { ProbeCard } from "./ProbeCard";
+
+const DEFAULT_PORTS: Record<string, number> = { rtsp: 554, rtsps: 322, http: 80, https: 443 };
+
+export function CameraForm({ camera, onDone }: { camera: Camera | null; onDone?: () => void }) {
+  const words = useWords();
+  const { t } = words;
+  const store = useStore();
+  const source = camera?.source;
+  const form = useForm({
+    id: camera?.id ?? "",
+    name: camera?.name ?? "",
+    area: camera?.area ?? "",
+    place: camera?.place ?? "",
+    scheme: (source?.scheme ?? "rtsp") as string,
+    host: source?.host ?? "",
+    port: String(source?.port ?? 554),
+    path: source?.path ?? "/",
+    transport: (source?.transport ?? "tcp") as string,
+    username: source?.username ?? "",
+    password: "",
+    sub_path: camera?.sub_path ?? "",
+    lat: String(camera?.lat ?? ""),
+    lon: String(camera?.lon ?? ""),
+    record: camera?.record ?? true,
+    retention_days: camera?.retention_days ?? 30,
+    enabled: camera?.enabled ?? true,
+  });
+  const [probe, setProbe] = useState<Probe | null>(null);
+  const [probing, setProbing] = useState(false);
+  const { values } = form;
+  const address = {
+    scheme: values.scheme,
+    host: values.host.trim(),
+    port: Number(values.port),
+    path: values.path.trim(),
+    transport: values.transport,
+    username: values.username,
+  };
+  const leave = (): void => (onDone ? onDone() : go("/cameras"));
+
+  const runProbe = async (): Promise<void> => {
+    setProbing(true);
+    setProbe(null);
+    try {
+      // with no password typed, a registered camera is probed with the one it already has
+      const kept = camera && values.password === "" ? { camera_id: camera.id } : {};
+      setProbe(await calls.probe({ ...address, password: values.password, ...kept }));
+    } catch (error) {
+      setProbe({ ...FAILED, problem: errorText(error, words) });
+    } finally {
+      setProbing(false);
+    }
+  };
+
+  const save = (): Promise<void> =>
+    form.submit(async () => {
+      const body = {
+        name: values.name,
+        area: values.area,
+        place: values.place,
+        source: address,
+        sub_path: values.sub_path.trim() || null,
+        lat: numberOrNull(values.lat),
+        lon: numberOrNull(values.lon),
+        record: values.record,
+        retention_days: values.retention_days,
+        enabled: values.enabled,
+        ...(values.password !== "" && { password: values.password }),
+      };
+      const saved = camera ? await calls.changeCamera(camera, body) : await calls.addCamera({ id: values.id, ...body });
+      store.put("camera", saved);
+      go(`/cameras/${encodeURIComponent(saved.id)}`);
+      onDone?.();
+    });
+
+  const retire = (): Promise<void> =>
+    form.submit(async () => {
+      if (!camera || !confirm(t("camera.retire_sure", { name: camera.name }))) return;
+      await calls.retireCamera(camera);
+      store.drop("cameras", camera.id);
+      go("/cameras");
+    });
+
+  return (
+    <div className="page">
+      <div className="page-head">
+        <h2>{camera ? t("camera.edit", { name: camera.name }) : t("camera.new")}</h2>
+      </div>
+      <form
+        className="split"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void save();
+        }}
+      >
+        <div className="dialog">
+          <section className="panel form-grid">
+            <Select
+              label={t("camera.scheme")}
+              data={["rtsp", "rtsps", "http", "https"]}
+              value={values.scheme}
+              allowDeselect={false}
+              onChange={(scheme) => {
+                const usual = String(DEFAULT_PORTS[values.scheme]);
+                form.set("scheme", scheme ?? "rtsp");
+                if (values.port === usual) form.set("port", String(DEFAULT_PORTS[scheme ?? "rtsp"]));
+              }}
+              data-testid="camera-scheme"
+            />
+            <TextInput label={t("camera.host")} required spellCheck={false} data-testid="camera-host" {...form.text("host")} />
+            <TextInput label={t("camera.port")} required inputMode="numeric" data-testid="camera-port" {...form.text("port")} />
+            <TextInput
+              label={t("camera.path")}
+              placeholder={t("camera.path_hint")}
+              required
+              spellCheck={false}
+              data-testid="camera-path"
+              {...form.text("path")}
+            />
+            <Select
+              label={t("camera.transport")}
+              data={["tcp", "udp"]}
+              value={values.transport}
+              allowDeselect={false}
+              onChange={(transport) => form.set("transport", transport ?? "tcp")}
+              data-testid="camera-transport"
+            />
+            <TextInput
+              label={t("camera.sub_path")}
+              placeholder={t("camera.sub_hint")}
+              spellCheck={false}
+              data-testid="camera-sub-path"
+              {...form.text("sub_path")}
+            />
+            <TextInput
+              label={t("camera.username")}
+              autoComplete="off"
+              spellCheck={false}
+              data-testid="camera-username"
+              {...form.text("username")}
+            />
+            <PasswordInput
+              label={t("camera.password")}
+              placeholder={camera?.has_password ? t("camera.password_kept") : undefined}
+              autoComplete="new-password"
+              data-testid="camera-password"
+              {...form.text("password")}
+            />
+          </section>
+          <section className="panel form-grid">
+            <TextInput
+              label={t("common.id")}
+              description={t("camera.id_hint")}
+              required
+              disabled={camera !== null}
+              spellCheck={false}
+              data-testid="camera-id"
+              {...form.text("id")}
+            />
+            <AreaInput
+              value={values.area}
+              onChange={(area) => form.set("area", area)}
+              error={form.fieldError("area")}
+              testId="camera-area"
+            />
+            <TextInput label={t("common.name")} required data-testid="camera-name" {...form.text("name")} />
+            <TextInput label={t("common.place")} data-testid="camera-place" {...form.text("place")} />
+            <TextInput label={t("common.lat")} inputMode="decimal" data-testid="camera-lat" {...form.text("lat")} />
+            <TextInput label={t("common.lon")} inputMode="decimal" data-testid="camera-lon" {...form.text("lon")} />
+            <NumberInput
+              label={t("camera.retention")}
+              min={1}
+              max={3650}
+              value={values.retention_days}
+              onChange={(days) => form.set("retention_days", Number(days) || 1)}
+              data-testid="camera-retention"
+            />
+            <div className="dialog" style={{ paddingTop: 26 }}>
+              <Switch
+                label={t("camera.record")}
+                checked={values.record}
+                onChange={(event) => form.set("record", event.currentTarget.checked)}
+                data-testid="camera-record"
+              />
+              <Switch
+                label={t("common.enabled")}
+                checked={values.enabled}
+                onChange={(event) => form.set("enabled", event.currentTarget.checked)}
+                data-testid="camera-enabled"
+              />
+            </div>
+          </section>
+          <ErrorText error={form.error} />
+          <div className="dialog-foot">
+            {camera && (
+              <>
+                <Button variant="subtle" color="red" onClick={() => void retire()} data-testid="camera-retire">
+                  {t("camera.retire")}
+                </Button>
+                <span className="space" />
+              </>
+            )}
+            <Button variant="default" onClick={leave}>
+              {t("common.cancel")}
+            </Button>
+            <Button type="submit" loading={form.busy} data-testid="camera-save">
+              {t("common.save")}
+            </Button>
+          </div>
+        </div>
+        <ProbeCard probe={probe} probing={probing} canProbe={address.host !== ""} onProbe={() => void runProbe()} />
+      </form>
+    </div>
+  );
+}
+
+const FAILED: Probe = {
+  ok: false,
+  problem: null,
+  codec: null,
+  width_px: null,
+  height_px: null,
+  fps: null,
+  keyframe_interval_s: null,
+  snapshot_b64: null,
+  open_s: null,
+};
