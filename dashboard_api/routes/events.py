@@ -1,62 +1,105 @@
 """Events: facts, and why they were raised."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request, Response
 
+from dashboard_api import clips, explain
 from dashboard_api import policy as who
-from dashboard_api.paging import PAGE_DEFAULT, Cursor, Limit
+from dashboard_api.context import Here
+from dashboard_api.guard import client_ip
+from dashboard_api.paging import PAGE_DEFAULT, Cursor, Limit, opaque, plain
 from dashboard_api.policy import Allowed, policy
 from dashboard_api.routes import router
 from dashboard_api.routes.media import JPEG, MP4
 from dashboard_api.schemas.events import EventItem, EventList, Why
-from models.errors import NotReady
-from models.event import EventKind
+from dashboard_api.shapes import event_items
+from dashboard_api.words import aware, several
+from models.area import any_covers
+from models.errors import NotFound
+from models.event import Event, EventKind, SourceKind
+from models.store import cameras, events, units
 
 routes = router("events")
 
 
-@routes.get("/events")
+@routes.get("/events", response_model=EventList)
 @policy(who.EVERYBODY, noun="events")
 def list_events(
-    request: Request,
+    here: Here,
     access: Allowed,
-    kind: Annotated[list[EventKind] | None, Query()] = None,
+    kind: Annotated[str | None, Query(max_length=400, description="several with commas")] = None,
     source_id: Annotated[str | None, Query(max_length=64)] = None,
     since: datetime | None = None,
     until: datetime | None = None,
     cursor: Cursor = None,
     limit: Limit = PAGE_DEFAULT,
-) -> EventList:
+) -> dict[str, Any]:
     """List events, newest first."""
-    raise NotReady("soon")
+    with here.store.transaction() as conn:
+        found, following = events.listing(
+            conn,
+            access.login.areas,
+            kinds=[str(one) for one in several("kind", kind, EventKind) or ()],
+            source_id=source_id,
+            since=aware("since", since),
+            until=aware("until", until),
+            cursor=plain(cursor),
+            limit=limit,
+        )
+        return {"items": event_items(conn, found), "next_cursor": opaque(following)}
 
 
-@routes.get("/events/{event_id}")
+@routes.get("/events/{event_id}", response_model=EventItem)
 @policy(who.EVERYBODY, noun="events", object="event")
-def get_event(request: Request, event_id: UUID, access: Allowed) -> EventItem:
+def get_event(here: Here, event_id: UUID, access: Allowed) -> dict[str, Any]:
     """Return one event."""
-    raise NotReady("soon")
+    with here.store.transaction() as conn:
+        return event_items(conn, [access.thing])[0]
 
 
-@routes.get("/events/{event_id}/why")
+@routes.get("/events/{event_id}/why", response_model=Why)
 @policy(who.EVERYBODY, noun="events", object="event")
-def why(request: Request, event_id: UUID, access: Allowed) -> Why:
+def why(here: Here, event_id: UUID, access: Allowed) -> dict[str, Any]:
     """Say why it was raised: the rule as it stood then, its geometry, what was measured, or the unit's message."""
-    raise NotReady("soon")
+    with here.store.transaction() as conn:
+        return explain.why(conn, access.thing)
 
 
 @routes.get("/events/{event_id}/snapshot.jpg", response_class=Response, responses=JPEG)
 @policy(who.EVERYBODY, noun="events", object="event")
-def event_snapshot(request: Request, event_id: UUID, access: Allowed) -> Response:
+def event_snapshot(here: Here, request: Request, event_id: UUID, access: Allowed) -> Response:
     """Return the picture that was kept with the event."""
-    raise NotReady("soon")
+    event: Event = access.thing
+    if event.snapshot is None:
+        raise NotFound("snapshot", "of this event")
+    here.views.note(access.login, "view.event_snapshot", f"event:{event_id}", event.area, ip=client_ip(request))
+    return clips.kept_snapshot(here.site.media_dir, event.snapshot)
 
 
 @routes.get("/events/{event_id}/clip.mp4", response_class=Response, responses=MP4)
 @policy(who.EVERYBODY, noun="events", object="event")
-def event_clip(request: Request, event_id: UUID, access: Allowed) -> Response:
+def event_clip(here: Here, request: Request, event_id: UUID, access: Allowed) -> Response:
     """Return ten seconds around the event, from its camera or one that is linked to its unit."""
-    raise NotReady("soon")
+    event: Event = access.thing
+    with here.store.transaction() as conn:
+        if event.source_kind is SourceKind.CAMERA:
+            wanted = [event.source_id]
+        else:
+            unit = units.get(conn, event.source_id) if event.source_kind is SourceKind.UNIT else None
+            wanted = list(unit.cameras) if unit is not None else []
+        seen = [camera for id in wanted if (camera := cameras.get(conn, id)) is not None]
+        seen = [camera for camera in seen if any_covers(access.login.areas, camera.area)]
+        if not seen:
+            raise NotFound("clip", "of this event")
+        here.views.note(
+            access.login,
+            "view.clip",
+            f"camera:{seen[0].id}",
+            seen[0].area,
+            ip=client_ip(request),
+            event=str(event_id),
+        )
+        return clips.clip(here, conn, seen[0].id, event.time - clips.AROUND, event.time + clips.AROUND)

@@ -104,3 +104,7 @@ class PairRequest(Request):
 
 class Step(Request):
     reason: Note = ""
+
+
+class AssignmentList(Page[AssignmentItem]):
+    pass

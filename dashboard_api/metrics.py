@@ -1,0 +1,102 @@
+"""Prometheus metrics: what the database knows, rendered when asked. Few, and none with an unbounded label."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from models.camera import UP_STATES
+from models.store import cameras, parts
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One family: its name, kind, help, and samples of (labels, value)."""
+
+    name: str
+    kind: str
+    help: str
+    samples: list[tuple[dict[str, str], float]]
+
+
+def collect(conn: Connection[Any], now: datetime, *, version: str, viewers: int) -> list[Metric]:
+    """Return all families as they stand."""
+    states = cameras.states(conn)
+    registered = {camera.id for camera in cameras.listing(conn)}
+    cameras_here = {id: states.get(id) for id in sorted(registered)}
+    active = conn.execute(
+        "SELECT priority, count(*) FROM incident WHERE state <> 'closed' GROUP BY priority"
+    ).fetchall()
+    units = conn.execute(
+        "SELECT coalesce(s.conn, 'unknown'), count(*) FROM unit u LEFT JOIN unit_state s ON s.unit_id = u.id"
+        " WHERE u.retired_at IS NULL GROUP BY 1"
+    ).fetchall()
+    waiting = conn.execute("SELECT count(*) FROM triage_queue").fetchone()
+    return [
+        Metric("alertwall_build_info", "gauge", "1, with the version that runs.", [({"version": version}, 1)]),
+        Metric(
+            "alertwall_part_up",
+            "gauge",
+            "Whether a part of alertwall beats.",
+            [
+                ({"part": part.id}, float((now - part.heartbeat_at).total_seconds() < parts.LATE_AFTER_S))
+                for part in parts.listing(conn)
+            ],
+        ),
+        Metric(
+            "alertwall_camera_up",
+            "gauge",
+            "Whether a camera's pictures arrive.",
+            [({"camera": id}, float(s is not None and s.state in UP_STATES)) for id, s in cameras_here.items()],
+        ),
+        Metric(
+            "alertwall_camera_frames_total",
+            "counter",
+            "Frames received since the camera's worker began.",
+            [({"camera": id}, s.frames_total) for id, s in cameras_here.items() if s is not None],
+        ),
+        Metric(
+            "alertwall_camera_frames_dropped_total",
+            "counter",
+            "Frames that a newer one replaced before they were looked at.",
+            [({"camera": id}, s.frames_lost_total) for id, s in cameras_here.items() if s is not None],
+        ),
+        Metric(
+            "alertwall_units",
+            "gauge",
+            "Registered alarm units by connection.",
+            [({"conn": str(state)}, count) for state, count in units],
+        ),
+        Metric(
+            "alertwall_alarms_active",
+            "gauge",
+            "Incidents that are not closed.",
+            [({"priority": str(priority)}, count) for priority, count in active],
+        ),
+        Metric(
+            "alertwall_triage_waiting",
+            "gauge",
+            "Events that have not been through triage yet.",
+            [({}, waiting[0] if waiting else 0)],
+        ),
+        Metric("alertwall_feed_viewers", "gauge", "Open live feeds of this process.", [({}, viewers)]),
+    ]
+
+
+def render(families: Iterable[Metric]) -> str:
+    """Return the families in Prometheus' text form."""
+    lines: list[str] = []
+    for family in families:
+        lines += [f"# HELP {family.name} {family.help}", f"# TYPE {family.name} {family.kind}"]
+        for labels, value in family.samples:
+            inside = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items())
+            lines.append(f"{family.name}{{{inside}}} {value:g}" if inside else f"{family.name} {value:g}")
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

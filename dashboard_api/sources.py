@@ -1,0 +1,71 @@
+"""From what an engineer typed to a camera's record; every field that cannot be is refused by its name."""
+
+from dataclasses import replace
+from typing import Any
+
+from dashboard_api.schemas.cameras import CameraChange, CameraCreate, SourceInput
+from ingest.address import check_credential, check_source
+from models.camera import Camera, CameraSource
+from models.errors import BadInput
+
+PLAIN_FIELDS = ("name", "area", "place", "enabled", "record", "retention_days")
+CLEARABLE_FIELDS = ("sub_path", "lat", "lon")
+
+
+def source_of(typed: SourceInput, *, sub_path: str | None = None, prefix: str = "source.") -> CameraSource:
+    """Return the checked address; `BadInput` names the field as the request calls it."""
+    source = CameraSource(
+        scheme=typed.scheme,
+        host=typed.host,
+        port=typed.port,
+        path=typed.path,
+        transport=typed.transport,
+        username=typed.username,
+    )
+    _check(source, sub_path, prefix)
+    return source
+
+
+def check_password(password: str) -> str:
+    """Return ``password`` when a camera could be sent it."""
+    check_credential(password, field="password")
+    return password
+
+
+def new_camera(body: CameraCreate) -> Camera:
+    """Return the camera to register."""
+    return Camera(
+        id=body.id,
+        name=body.name,
+        area=body.area,
+        place=body.place,
+        source=source_of(body.source, sub_path=body.sub_path),
+        sub_path=body.sub_path,
+        lat=body.lat,
+        lon=body.lon,
+        enabled=body.enabled,
+        record=body.record,
+        retention_days=body.retention_days,
+        has_password=bool(body.password),
+    )
+
+
+def changed_camera(camera: Camera, body: CameraChange) -> Camera:
+    """Return ``camera`` with what ``body`` names."""
+    said = body.model_fields_set
+    changes: dict[str, Any] = {name: value for name in PLAIN_FIELDS if (value := getattr(body, name)) is not None}
+    changes |= {name: getattr(body, name) for name in CLEARABLE_FIELDS if name in said}
+    changed = replace(camera, **changes)
+    if body.source is not None:
+        changed = replace(changed, source=source_of(body.source, sub_path=changed.sub_path))
+    else:
+        _check(changed.source, changed.sub_path, "source.")
+    return changed
+
+
+def _check(source: CameraSource, sub_path: str | None, prefix: str) -> None:
+    try:
+        check_source(source, sub_path=sub_path)
+    except BadInput as refused:
+        field = refused.field if refused.field == "sub_path" else prefix + refused.field
+        raise BadInput(field, refused.expected) from None

@@ -1,0 +1,35 @@
+"""Who looked through which camera: a row of the audit trail for each look, one a minute while it lasts."""
+
+import threading
+
+from models.clock import Clock
+from models.store import audit
+from models.store.pool import Store
+from models.user import Login
+
+AGAIN_AFTER_S = 60.0
+REMEMBERED_MAX = 10_000
+
+
+class ViewLog:
+    """Writes audit rows of looking; a picture that is fetched every second is one look a minute."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+        self._lock = threading.Lock()
+        self._last_s: dict[tuple[str, str, str], float] = {}
+
+    def note(self, login: Login, action: str, object: str, area: str, *, ip: str, **detail: str) -> None:
+        """Write a row unless the same person did the same within a minute."""
+        key = (login.username, action, object + "".join(detail.values()))
+        now_s = self._clock.monotonic_s()
+        with self._lock:
+            if now_s - self._last_s.get(key, -AGAIN_AFTER_S) < AGAIN_AFTER_S:
+                return
+            if len(self._last_s) >= REMEMBERED_MAX:
+                self._last_s.clear()
+            self._last_s[key] = now_s
+        with self._store.transaction() as conn:
+            audit.append(
+                conn, actor=login.username, action=action, object=object, area=area, detail={"ip": ip, **detail}
+            )

@@ -1,0 +1,122 @@
+"""What cameras and units did over a stretch of time: recordings, gaps with causes, events, counts by bucket."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from models.event import EventKind, Priority, SourceKind
+from models.store import gaps, segments
+from models.timeline import Gap, Segment
+
+ITEMS_PER_TRACK_MAX = 500
+"""The most urgent and newest; the counts tell of the others."""
+JOIN_WITHIN = timedelta(seconds=2)
+"""Recorded files this close are one stretch: their ends are measured, not exact."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One event on a track."""
+
+    time: datetime
+    kind: EventKind
+    priority: Priority
+    label: str
+    event_id: UUID
+    incident_id: int | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Track:
+    """One source's line."""
+
+    kind: SourceKind
+    id: str
+    name: str
+    recordings: list[tuple[datetime, datetime]] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    kind: SourceKind
+    id: str
+    name: str
+
+
+def read(
+    conn: Connection[Any], sources: Sequence[Source], since: datetime, until: datetime, bucket_s: int
+) -> list[Track]:
+    """Return a track for each of ``sources``, in their order; every stretch is cut to the range."""
+    buckets = -int(-(until - since).total_seconds() // bucket_s)
+    tracks = {
+        (source.kind, source.id): Track(kind=source.kind, id=source.id, name=source.name, counts=[0] * buckets)
+        for source in sources
+    }
+    for kind in (SourceKind.CAMERA, SourceKind.UNIT):
+        ids = [source.id for source in sources if source.kind is kind]
+        if not ids:
+            continue
+        for gap in gaps.listing(conn, kind, ids, since, until):
+            tracks[kind, gap.source_id].gaps.append(gap)
+        for id, bucket, count in conn.execute(
+            "SELECT source_id, floor(extract(epoch FROM time - %s) / %s)::integer, count(*) FROM event"
+            " WHERE source_kind = %s AND source_id = ANY(%s) AND time >= %s AND time < %s GROUP BY 1, 2",
+            (since, bucket_s, kind, ids, since, until),
+        ):
+            tracks[kind, id].counts[min(bucket, buckets - 1)] = count
+        for id, *item in _items(conn, kind, ids, since, until):
+            tracks[kind, id].items.append(_item(item))
+    _add_recordings(conn, tracks, since, until)
+    return list(tracks.values())
+
+
+def _items(
+    conn: Connection[Any], kind: SourceKind, ids: Sequence[str], since: datetime, until: datetime
+) -> list[tuple[Any, ...]]:
+    return conn.execute(
+        "SELECT e.source_id, e.time, e.kind, e.priority, e.label, e.id, i.incident_id"
+        " FROM unnest(%s::text[]) AS wanted (id) CROSS JOIN LATERAL ("
+        "   SELECT * FROM event WHERE source_kind = %s AND source_id = wanted.id AND time >= %s AND time < %s"
+        "   ORDER BY priority, time DESC LIMIT %s) e"
+        " LEFT JOIN incident_event i ON i.event_id = e.id ORDER BY e.time, e.id",
+        (list(ids), kind, since, until, ITEMS_PER_TRACK_MAX),
+    ).fetchall()
+
+
+def _item(row: Sequence[Any]) -> Item:
+    return Item(
+        time=row[0],
+        kind=EventKind(row[1]),
+        priority=Priority(row[2]),
+        label=row[3],
+        event_id=row[4],
+        incident_id=row[5],
+    )
+
+
+def _add_recordings(
+    conn: Connection[Any], tracks: dict[tuple[SourceKind, str], Track], since: datetime, until: datetime
+) -> None:
+    cameras = [id for kind, id in tracks if kind is SourceKind.CAMERA]
+    if not cameras:
+        return
+    by_camera: dict[str, list[Segment]] = defaultdict(list)
+    for segment in segments.listing(conn, cameras, since, until):
+        by_camera[segment.camera_id].append(segment)
+    for id, found in by_camera.items():
+        stretches: list[tuple[datetime, datetime]] = []
+        for segment in found:
+            start, end = max(segment.started_at, since), min(segment.ended_at, until)
+            if stretches and start - stretches[-1][1] <= JOIN_WITHIN:
+                stretches[-1] = (stretches[-1][0], max(stretches[-1][1], end))
+            else:
+                stretches.append((start, end))
+        tracks[SourceKind.CAMERA, id].recordings = stretches
