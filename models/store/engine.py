@@ -1,18 +1,28 @@
 """What differs between plain PostgreSQL and TimescaleDB; every other statement is shared."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
-from psycopg import Connection, sql
+import psycopg
+from psycopg import Connection, IsolationLevel, sql
+from psycopg.errors import SerializationFailure
+
+from models.errors import StoreDown
 
 PARTITIONS_AHEAD_DAYS = 3
 PARTITIONS_BEHIND_DAYS = 1
+MOVE_DAYS_AT_ONCE = 30
+"""So many days of late rows get parts of their own in one go; the rest next time."""
+REBUILD_TRIES = 10
+PARTS_LOCK_KEY = 0x70617274  # "part"
 SERIES_NAME = re.compile(r"[a-z_]{1,40}")
+DAY = timedelta(days=1)
 
 
 class Engine(Protocol):
-    """How series tables are made, kept and thinned."""
+    """How series tables and rollups are made, kept and thinned."""
 
     name: str
     series_clause: str
@@ -26,12 +36,26 @@ class Engine(Protocol):
         """Turn a freshly created table into a series of daily parts."""
         ...
 
-    def ensure_ahead(self, conn: Connection[Any], table: str, today: datetime) -> None:
-        """Make the parts that the coming days need."""
+    def ensure_partitions(
+        self, conn: Connection[Any], table: str, today: datetime, *, ahead_days: int = PARTITIONS_AHEAD_DAYS
+    ) -> None:
+        """Make the parts that the coming days need, and those of rows that came without one."""
         ...
 
     def drop_before(self, conn: Connection[Any], table: str, limit: datetime) -> int:
         """Drop whole parts that end before ``limit``; return how many."""
+        ...
+
+    def roll_up(self, conn: Connection[Any]) -> None:
+        """Add what was stored since the last time to `event_1m` and `event_1h`."""
+        ...
+
+    def rebuild_rollups(self, dsn: str, since: datetime, until: datetime) -> None:
+        """Count the events of a stretch anew, for rows that came by another way than `events.write`."""
+        ...
+
+    def drop_rollups_before(self, conn: Connection[Any], limits: dict[str, datetime]) -> None:
+        """Forget counts older than the limit of each rollup."""
         ...
 
 
@@ -51,62 +75,76 @@ class Plain:
     def make_series(self, conn: Connection[Any], table: str, today: datetime) -> None:
         name = _checked(table)
         conn.execute(
-            sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF {} DEFAULT").format(
+            sql.SQL("CREATE TABLE {} PARTITION OF {} DEFAULT").format(
                 sql.Identifier(f"{name}_default"), sql.Identifier(name)
             )
         )
-        self.ensure_ahead(conn, name, today)
+        self.ensure_partitions(conn, name, today)
 
-    def ensure_ahead(self, conn: Connection[Any], table: str, today: datetime) -> None:
+    def ensure_partitions(
+        self, conn: Connection[Any], table: str, today: datetime, *, ahead_days: int = PARTITIONS_AHEAD_DAYS
+    ) -> None:
         name = _checked(table)
+        conn.execute("SELECT pg_advisory_xact_lock(%s)", (PARTS_LOCK_KEY,))
         midnight = today.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        have = {row[0] for row in conn.execute(_PARTS, (name,))}
-        for day in range(-PARTITIONS_BEHIND_DAYS, PARTITIONS_AHEAD_DAYS + 1):
-            start = midnight + timedelta(days=day)
+        wanted = {midnight + DAY * day for day in range(-PARTITIONS_BEHIND_DAYS, ahead_days + 1)}
+        wanted.update(_stray_days(conn, name))
+        have = set(_parts(conn, name))
+        for start in sorted(wanted):
             part = f"{name}_{start:%Y%m%d}"
-            if part in have:
-                continue
-            self._adopt(conn, name, part, start, start + timedelta(days=1))
-
-    def _adopt(self, conn: Connection[Any], table: str, part: str, start: datetime, end: datetime) -> None:
-        """Make one day's part; rows of that day that fell into the default part move along."""
-        names = {
-            "part": sql.Identifier(part),
-            "table": sql.Identifier(table),
-            "rest": sql.Identifier(f"{table}_default"),
-        }
-        bounds = {"start": sql.Literal(start), "end": sql.Literal(end)}
-        conn.execute(
-            sql.SQL("CREATE TABLE {part} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)").format(**names)
-        )
-        conn.execute(
-            sql.SQL(
-                "WITH moved AS (DELETE FROM {rest} WHERE time >= {start} AND time < {end} RETURNING *)"
-                " INSERT INTO {part} SELECT * FROM moved"
-            ).format(**names, **bounds)
-        )
-        conn.execute(
-            sql.SQL("ALTER TABLE {table} ATTACH PARTITION {part} FOR VALUES FROM ({start}) TO ({end})").format(
-                **names, **bounds
-            )
-        )
+            if part not in have:
+                _make_part(conn, name, part, start, start + DAY)
 
     def drop_before(self, conn: Connection[Any], table: str, limit: datetime) -> int:
         name = _checked(table)
-        dropped = 0
-        for (part,) in conn.execute(_PARTS, (name,)).fetchall():
+        conn.execute("SELECT pg_advisory_xact_lock(%s)", (PARTS_LOCK_KEY,))
+        old = []
+        for part in _parts(conn, name):
             day = part.removeprefix(f"{name}_")
-            if not day.isdigit():
-                continue
-            if datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC) + timedelta(days=1) <= limit:
-                conn.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(part)))
-                dropped += 1
+            if day.isdigit() and datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC) + DAY <= limit:
+                old.append(part)
+        for part in old:
+            conn.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(part)))
         conn.execute(sql.SQL("DELETE FROM {} WHERE time < %s").format(sql.Identifier(f"{name}_default")), (limit,))
-        return dropped
+        return len(old)
+
+    def roll_up(self, conn: Connection[Any]) -> None:
+        conn.execute("SELECT FROM feed_mark WHERE name = 'rolled' FOR UPDATE")
+        # every transaction below xmin has ended, so nothing can appear at or before this row any more
+        top = conn.execute(
+            """SELECT tx::text, seq FROM event_uncounted WHERE tx < pg_snapshot_xmin(pg_current_snapshot())
+               ORDER BY tx DESC, seq DESC LIMIT 1"""
+        ).fetchone()
+        if top is None:
+            return
+        for statement in _ROLL_UP:
+            conn.execute(statement, top)
+        conn.execute("UPDATE feed_mark SET tx = %s::text::xid8, seq = %s WHERE name = 'rolled'", top)
+
+    def rebuild_rollups(self, dsn: str, since: datetime, until: datetime) -> None:
+        stretch = (_whole_hour(since), _whole_hour(until) + timedelta(hours=1)) * 2
+        with psycopg.connect(dsn, options="-c timezone=UTC") as conn:
+            # one snapshot for all: what stands in the feed uncounted is added later and so must not be counted now
+            conn.isolation_level = IsolationLevel.REPEATABLE_READ
+            for _ in range(REBUILD_TRIES):
+                try:
+                    with conn.transaction():
+                        conn.execute("SELECT FROM feed_mark WHERE name = 'rolled' FOR UPDATE")
+                        for statement in _REBUILD:
+                            conn.execute(statement, stretch)
+                except SerializationFailure:  # the mark moved while we waited for it
+                    continue
+                return
+        raise StoreDown("rollups: something else counts all the time")
+
+    def drop_rollups_before(self, conn: Connection[Any], limits: dict[str, datetime]) -> None:
+        for rollup, limit in limits.items():
+            table = sql.Identifier(f"{_checked_rollup(rollup)}_counted")
+            conn.execute(sql.SQL("DELETE FROM {} WHERE bucket < %s").format(table), (limit,))
 
 
 class Timescale:
-    """TimescaleDB: hypertables with one-day chunks."""
+    """TimescaleDB: hypertables with one-day chunks, continuous aggregates, the columnstore for old chunks."""
 
     name = "timescale"
     series_clause = ""
@@ -117,27 +155,115 @@ class Timescale:
     def make_series(self, conn: Connection[Any], table: str, today: datetime) -> None:  # noqa: ARG002
         conn.execute(
             "SELECT create_hypertable(%s::regclass, by_range('time', interval '1 day'),"
-            " create_default_indexes => false, if_not_exists => true)",
+            " create_default_indexes => false)",
             (_checked(table),),
         )
 
-    def ensure_ahead(self, conn: Connection[Any], table: str, today: datetime) -> None:
+    def ensure_partitions(
+        self, conn: Connection[Any], table: str, today: datetime, *, ahead_days: int = PARTITIONS_AHEAD_DAYS
+    ) -> None:
         """Chunks are made by the rows that need them."""
 
     def drop_before(self, conn: Connection[Any], table: str, limit: datetime) -> int:
         return len(conn.execute("SELECT drop_chunks(%s::regclass, %s)", (_checked(table), limit)).fetchall())
 
+    def roll_up(self, conn: Connection[Any]) -> None:
+        """TimescaleDB's own jobs do it."""
+
+    def rebuild_rollups(self, dsn: str, since: datetime, until: datetime) -> None:
+        with psycopg.connect(dsn, autocommit=True) as conn:  # refused inside a transaction
+            for rollup in ROLLUPS:
+                conn.execute(
+                    "CALL refresh_continuous_aggregate(%s, %s::timestamptz, %s::timestamptz)",
+                    (rollup, _whole_hour(since), _whole_hour(until) + timedelta(hours=1)),
+                )
+
+    def drop_rollups_before(self, conn: Connection[Any], limits: dict[str, datetime]) -> None:
+        for rollup, limit in limits.items():
+            conn.execute("SELECT drop_chunks(%s::regclass, %s)", (_checked_rollup(rollup), limit))
+
 
 def probe(conn: Connection[Any]) -> Engine:
-    """Return the engine of this server."""
-    found = conn.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'").fetchone()
-    return cast("Engine", Timescale() if found else Plain())
+    """Return the engine of this database: what it was made with, or, before that, what this server can do.
+
+    TimescaleDB under its Apache licence alone has no rollups, so it counts as plain PostgreSQL.
+    """
+    row = conn.execute(
+        """SELECT to_regclass('event') IS NOT NULL,
+                  EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb'),
+                  EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
+                      AND current_setting('timescaledb.license', true) IS DISTINCT FROM 'apache',
+                  EXISTS (SELECT FROM pg_partitioned_table WHERE partrelid = to_regclass('event'))"""
+    ).fetchone()
+    assert row is not None
+    made, installed, available, partitioned = row
+    timescale = installed and not partitioned if made else available
+    return Timescale() if timescale else Plain()
 
 
-_PARTS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass"
+def _stray_days(conn: Connection[Any], table: str) -> list[datetime]:
+    """Return the days of rows that came so late or early that they had no part."""
+    statement = sql.SQL("SELECT DISTINCT date_trunc('day', time, 'UTC') FROM {} ORDER BY 1 DESC LIMIT %s").format(
+        sql.Identifier(f"{table}_default")
+    )
+    return [row[0] for row in conn.execute(statement, (MOVE_DAYS_AT_ONCE,))]
+
+
+def _make_part(conn: Connection[Any], table: str, part: str, start: datetime, end: datetime) -> None:
+    """Make one day's part; rows of that day that fell into the default part move along."""
+    names = {"part": sql.Identifier(part), "table": sql.Identifier(table), "rest": sql.Identifier(f"{table}_default")}
+    bounds = {"start": sql.Literal(start), "end": sql.Literal(end)}
+    for statement in (
+        "CREATE TABLE {part} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)",
+        """WITH moved AS (DELETE FROM {rest} WHERE time >= {start} AND time < {end} RETURNING *)
+           INSERT INTO {part} SELECT * FROM moved""",
+        "ALTER TABLE {table} ATTACH PARTITION {part} FOR VALUES FROM ({start}) TO ({end})",
+    ):
+        conn.execute(sql.SQL(statement).format(**names, **bounds))
+
+
+def _parts(conn: Connection[Any], table: str) -> Sequence[str]:
+    statement = """SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                   WHERE i.inhparent = %s::regclass"""
+    return [row[0] for row in conn.execute(statement, (table,))]
+
+
+def _whole_hour(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def _checked(table: str) -> str:
     if not SERIES_NAME.fullmatch(table):
         raise ValueError(f"series name: lower-case letters expected, got {table!r}")
     return table
+
+
+def _checked_rollup(name: str) -> str:
+    if name not in ROLLUPS:
+        raise ValueError(f"rollup: one of {ROLLUPS} expected, got {name!r}")
+    return name
+
+
+ROLLUPS = ("event_1m", "event_1h")
+_KEYS_1M = "time_bucket('1 minute', time), substring(area FROM '^[^.]+(?:[.][^.]+)?'), kind"
+_KEYS_1H = "time_bucket('1 hour', time), area, source_kind, source_id, kind"
+_COUNT_1M, _COUNT_1H = f"SELECT {_KEYS_1M}, count(*)", f"SELECT {_KEYS_1H}, count(*)"
+_ADD = "DO UPDATE SET n = old.n + excluded.n"
+_REPLACE = "DO UPDATE SET n = excluded.n"
+_INTO_1M = "INSERT INTO event_1m_counted AS old (bucket, district, kind, n)"
+_INTO_1H = "INSERT INTO event_1h_counted AS old (bucket, area, source_kind, source_id, kind, n)"
+_KEY_1M = "GROUP BY 1, 2, 3 ON CONFLICT (bucket, district, kind)"
+_KEY_1H = "GROUP BY 1, 2, 3, 4, 5 ON CONFLICT (source_id, bucket, kind, source_kind, area)"
+_FROM_FEED = "FROM event_uncounted WHERE (tx, seq) <= (%s::text::xid8, %s)"
+_OF_STRETCH = "WHERE time >= %s AND time < %s"
+_ROLL_UP = [
+    f"{_INTO_1M} {_COUNT_1M} {_FROM_FEED} {_KEY_1M} {_ADD}".encode(),
+    f"{_INTO_1H} {_COUNT_1H} {_FROM_FEED} {_KEY_1H} {_ADD}".encode(),
+]
+_REBUILD = [
+    f"""{into} SELECT {keys}, sum(sign) FROM (
+            SELECT time, area, source_kind, source_id, kind, 1 AS sign FROM event {_OF_STRETCH} UNION ALL
+            SELECT time, area, source_kind, source_id, kind, -1 FROM event_uncounted {_OF_STRETCH}) AS one
+        {key} {_REPLACE}""".encode()  # noqa: S608  (constants above)
+    for into, keys, key in ((_INTO_1M, _KEYS_1M, _KEY_1M), (_INTO_1H, _KEYS_1H, _KEY_1H))
+]

@@ -2,18 +2,19 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection, sql
-from psycopg.types.json import Jsonb
 
 from models import wire
+from models.area import check_area
 from models.errors import BadInput
 from models.event import RESTORING, Event, EventKind, Priority, SourceKind
 from models.store import feed
+from models.store.json_column import Jsonb, clean_text
 
 COLUMNS = (
     "id, time, received_at, device_time, area, kind, source_kind, source_id, priority, label, score, track_id,"
@@ -25,6 +26,8 @@ _INSERT = (
     " ON CONFLICT DO NOTHING RETURNING id"
 ).encode()
 LISTING_LIMIT = 500
+LOOK_BACK_DAYS = (1, 8, 0)
+TICK = timedelta(microseconds=1)
 
 
 def write(conn: Connection[Any], events: Sequence[Event], *, triage: bool = True) -> list[UUID]:
@@ -36,9 +39,9 @@ def write(conn: Connection[Any], events: Sequence[Event], *, triage: bool = True
     unique = list({event.id: event for event in events}.values())
     if not unique:
         return []
-    columns = list(zip(*(_values(event) for event in unique), strict=True))
-    new = {row[0] for row in conn.execute(_INSERT, [list(column) for column in columns]).fetchall()}
-    fresh = [event for event in unique if event.id in new]
+    columns = [list(column) for column in zip(*map(_values, unique), strict=True)]
+    new = {row[0] for row in conn.execute(_INSERT, columns).fetchall()}
+    fresh = unique if len(new) == len(unique) else [event for event in unique if event.id in new]
     feed.append_many(conn, [(event.area, "event", str(event.id), wire.event_json(event)) for event in fresh])
     waking = [event for event in fresh if triage and (event.priority < Priority.FACT or event.kind in RESTORING)]
     if waking:
@@ -58,10 +61,13 @@ def get(conn: Connection[Any], id: UUID) -> Event | None:
 
 def get_many(conn: Connection[Any], keys: Sequence[tuple[datetime, UUID]]) -> list[Event]:
     """Return the events of these (time, id) keys in order of time."""
+    if not keys:
+        return []
+    times = [time for time, _ in keys]
     rows = conn.execute(
-        f"""SELECT {COLUMNS} FROM event WHERE (time, id) IN
-            (SELECT * FROM unnest(%b::timestamptz[], %b::uuid[])) ORDER BY time, id""".encode(),  # noqa: S608
-        ([time for time, _ in keys], [id for _, id in keys]),
+        f"""SELECT {COLUMNS} FROM event WHERE (time, id) IN (SELECT * FROM unnest(%b::timestamptz[], %b::uuid[]))
+            AND time BETWEEN %s AND %s ORDER BY time, id""".encode(),  # noqa: S608
+        (times, [id for _, id in keys], min(times), max(times)),
     ).fetchall()
     return [_event(row) for row in rows]
 
@@ -74,7 +80,7 @@ def take_triage(conn: Connection[Any], limit: int = 200) -> list[Event]:
            RETURNING event_time, event_id""",
         (limit,),
     ).fetchall()
-    return get_many(conn, [(time, id) for time, id in keys]) if keys else []
+    return get_many(conn, keys)
 
 
 def listing(
@@ -88,33 +94,60 @@ def listing(
     cursor: str | None = None,
     limit: int = 100,
 ) -> tuple[list[Event], str | None]:
-    """Return the newest events inside ``areas`` first, and the cursor of the next page."""
-    parts: list[sql.Composable] = [
-        sql.SQL("({})").format(sql.SQL(" OR ").join(_inside(area) for area in areas) if areas else sql.SQL("false"))
-    ]
+    """Return the newest events inside ``areas`` first, and the cursor of the next page.
+
+    It looks at the last day first, and further back only as long as the page is not full: a day is one part.
+    """
+    clauses = [_inside([check_area(area) for area in areas])]
     values: list[Any] = []
-    for clause, value in (("source_id = %s", source_id), ("time >= %s", since), ("time < %s", until)):
-        if value is not None:
-            parts.append(sql.SQL(clause))
-            values.append(value)
+    if source_id is not None:
+        clauses.append(sql.SQL("source_id = %s"))
+        values.append(source_id)
     if kinds:
-        parts.append(sql.SQL("kind = ANY(%s)"))
+        clauses.append(sql.SQL("kind = ANY(%s)"))
         values.append(list(kinds))
     if cursor:
         time, id = _read_cursor(cursor)
-        parts.append(sql.SQL("time <= %s AND (time, id) < (%s, %s)"))
-        values += [time, time, id]
+        clauses.append(sql.SQL("(time, id) < (%s, %s)"))
+        values += [time, id]
+        until = min(until, time + TICK) if until else time + TICK
     limit = max(1, min(limit, LISTING_LIMIT))
-    statement = sql.SQL("SELECT {} FROM event WHERE {} ORDER BY time DESC, id DESC LIMIT %s").format(
-        sql.SQL(COLUMNS), sql.SQL(" AND ").join(parts)
-    )
-    found = [_event(row) for row in conn.execute(statement, [*values, limit + 1]).fetchall()]
-    more = found[limit - 1] if len(found) > limit else None
-    return found[:limit], _write_cursor(more) if more else None
+    found: list[Event] = []
+    for start, end in _stretches(conn, since, until):
+        bounds = [sql.SQL("time {} %s").format(sql.SQL(sign)) for sign, at in ((">=", start), ("<", end)) if at]
+        statement = sql.SQL("SELECT {} FROM event WHERE {} ORDER BY time DESC, id DESC LIMIT %s").format(
+            sql.SQL(COLUMNS), sql.SQL(" AND ").join([*clauses, *bounds])
+        )
+        given = [*values, *(at for at in (start, end) if at), limit + 1 - len(found)]
+        found += [_event(row) for row in conn.execute(statement, given).fetchall()]
+        if len(found) > limit:
+            break
+    return found[:limit], _write_cursor(found[limit - 1]) if len(found) > limit else None
 
 
-def _inside(area: str) -> sql.Composed:
-    return sql.SQL("area = {} OR area LIKE {}").format(sql.Literal(area), sql.Literal(area.replace("_", r"\_") + ".%%"))
+def _stretches(
+    conn: Connection[Any], since: datetime | None, until: datetime | None
+) -> Iterator[tuple[datetime | None, datetime | None]]:
+    """Yield (start, end) of ever longer stretches from ``until`` back to ``since``."""
+    row = conn.execute("SELECT now()").fetchone()
+    top = until or (row[0] if row else None)
+    end = until
+    for days in LOOK_BACK_DAYS:
+        start = top - timedelta(days=days) if top and days else None
+        if since is not None and (start is None or start <= since):
+            yield since, end
+            return
+        yield start, end
+        end = start
+
+
+def _inside(areas: Sequence[str]) -> sql.Composable:
+    """An area and all below it, written as a range (after `.` comes `/`), which an index can follow."""
+    if not areas:
+        return sql.SQL("false")
+    one = sql.SQL('area COLLATE "C" = {} OR area COLLATE "C" >= {} AND area COLLATE "C" < {}')
+    each = [one.format(area, f"{area}.", f"{area}/") for area in areas]
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(each))
 
 
 def _write_cursor(event: Event) -> str:
@@ -144,7 +177,7 @@ def _values(event: Event) -> tuple[Any, ...]:
         str(event.source_kind),
         event.source_id,
         int(event.priority),
-        event.label,
+        clean_text(event.label),
         event.score,
         event.track_id,
         event.rule_id,

@@ -1,10 +1,13 @@
 """The outbox that live viewers read: written with the change it tells of, read in (transaction, sequence) order.
 
-Reading by sequence alone skips rows whose transaction commits late; so a reader takes only rows of
-transactions below the oldest one still running (`pg_snapshot_xmin`).
+Reading by sequence alone skips rows whose transaction commits late; so a reader takes only rows of transactions
+below the oldest one still running (`pg_snapshot_xmin`).
 """
 
+import contextlib
 import logging
+import select
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,15 +16,19 @@ from typing import Any
 
 import psycopg
 from psycopg import Connection
-from psycopg.types.json import Jsonb
 
 from models.errors import BadInput
-from models.store.connection import StoreConnection
+from models.store.connection import CONNECT_OPTIONS, StoreConnection
+from models.store.json_column import Json
 
 CHANNEL = "aw_feed"
-POLL_S = 1.0
-RETRY_S = 0.5
 READ_LIMIT = 1000
+POLL_S = 1.0
+"""How late a reader is when a wake-up is lost."""
+RETRY_S = 0.25
+CURSOR_MAX_CHARS = 40
+_SEQ_MAX = 2**62
+_TX_MAX = 2**63
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +47,17 @@ class Cursor:
     def parse(cls, text: str) -> "Cursor":
         """Read the text form; `BadInput` when it is not one."""
         tx, dash, seq = text.partition("-")
-        if not (dash and tx.isascii() and tx.isdigit() and seq.isascii() and seq.isdigit() and len(text) < 40):
-            raise BadInput("cursor", "an id as the feed gave it, such as 7031-42")
-        return cls(int(tx), int(seq))
+        if len(text) <= CURSOR_MAX_CHARS and dash and all(n.isascii() and n.isdigit() for n in (tx, seq)):
+            cursor = cls(int(tx), int(seq))
+            if cursor.tx <= _TX_MAX and cursor.seq <= _SEQ_MAX:
+                return cursor
+        raise BadInput("cursor", "an id as the feed gave it, such as 7031-42")
 
 
 @dataclass(frozen=True, slots=True)
 class FeedRow:
+    """``body`` is what viewers receive; ``ref`` names the thing that changed."""
+
     cursor: Cursor
     at: datetime
     area: str
@@ -61,17 +72,17 @@ def append(conn: Connection[Any], *, area: str, kind: str, ref: str, body: dict[
 
 
 def append_many(conn: Connection[Any], rows: Sequence[tuple[str, str, str, dict[str, Any]]]) -> None:
-    """Tell viewers of several changes, each (area, kind, ref, body), in one statement."""
+    """Tell viewers of several changes, each (area, kind, ref, body), in one statement and in this order."""
     if not rows:
         return
     conn.execute(
         """INSERT INTO feed (area, kind, ref, body)
-           SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::jsonb[])""",
+           SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::json[])""",
         (
             [area for area, *_ in rows],
             [kind for _, kind, *_ in rows],
             [ref for _, _, ref, _ in rows],
-            [Jsonb(body) for *_, body in rows],
+            [Json(body) for *_, body in rows],
         ),
     )
     if isinstance(conn, StoreConnection):
@@ -82,13 +93,18 @@ def latest(conn: Connection[Any]) -> Cursor:
     """Return the cursor behind everything that readers can see now."""
     row = conn.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text").fetchone()
     assert row is not None
-    return Cursor(int(row[0]) - 1, 2**62)
+    return Cursor(int(row[0]) - 1, _SEQ_MAX)
 
 
-def oldest(conn: Connection[Any]) -> Cursor | None:
-    """Return the oldest cursor still kept, None when the feed is empty."""
-    row = conn.execute("SELECT tx::text, seq FROM feed ORDER BY tx, seq LIMIT 1").fetchone()
-    return Cursor(int(row[0]), row[1]) if row else None
+def can_resume(conn: Connection[Any], cursor: Cursor) -> bool:
+    """Tell whether everything after ``cursor`` is still here; if not, the viewer must load its lists anew."""
+    row = conn.execute(
+        """SELECT coalesce((SELECT (tx, seq) <= (%s::text::xid8, %s) FROM feed_mark WHERE name = 'pruned'), true)
+                  AND %s::text::xid8 < pg_snapshot_xmax(pg_current_snapshot())""",
+        (str(cursor.tx), cursor.seq, str(cursor.tx)),
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])
 
 
 def read(conn: Connection[Any], cursor: Cursor, limit: int = READ_LIMIT) -> list[FeedRow]:
@@ -102,46 +118,96 @@ def read(conn: Connection[Any], cursor: Cursor, limit: int = READ_LIMIT) -> list
     return [FeedRow(Cursor(int(tx), seq), *rest) for tx, seq, *rest in rows]
 
 
-class FeedTail:
-    """Follows the feed on connections of its own: iterate it in a thread, `stop` ends the iteration.
+def prune(conn: Connection[Any], before: datetime) -> int:
+    """Forget rows written before ``before`` and remember how far that went; returns how many."""
+    first_kept = conn.execute(
+        "SELECT tx::text, seq FROM feed WHERE at >= %s ORDER BY tx, seq LIMIT 1", (before,)
+    ).fetchone()
+    row = conn.execute(
+        """WITH gone AS (DELETE FROM feed WHERE at < %s AND (tx, seq) < (%s::text::xid8, %s)
+                         RETURNING tx, seq),
+                last AS (SELECT tx, seq FROM gone ORDER BY tx DESC, seq DESC LIMIT 1),
+                mark AS (INSERT INTO feed_mark AS m (name, tx, seq) SELECT 'pruned', tx, seq FROM last
+                         ON CONFLICT (name) DO UPDATE SET tx = excluded.tx, seq = excluded.seq
+                         WHERE (excluded.tx, excluded.seq) > (m.tx, m.seq))
+           SELECT count(*) FROM gone""",
+        (before, *(first_kept or (str(_TX_MAX), _SEQ_MAX))),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
 
-    Yields lists of rows in order, each row once. Survives the database going away: it reconnects and
-    goes on from where it was.
+
+def heal(conn: Connection[Any]) -> bool:
+    """Empty a feed that came with a dump of another server, whose transaction numbers mean nothing here."""
+    row = conn.execute(
+        """SELECT EXISTS (SELECT FROM feed WHERE tx >= pg_snapshot_xmax(pg_current_snapshot()))
+               OR EXISTS (SELECT FROM feed_mark WHERE tx >= pg_snapshot_xmax(pg_current_snapshot()))"""
+    ).fetchone()
+    foreign = row is not None and bool(row[0])
+    if foreign:
+        here = latest(conn)
+        conn.execute("DELETE FROM feed")
+        conn.execute("UPDATE feed_mark SET tx = '0', seq = 0 WHERE name = 'rolled'")
+        conn.execute(
+            """INSERT INTO feed_mark (name, tx, seq) VALUES ('pruned', %s::text::xid8, %s)
+               ON CONFLICT (name) DO UPDATE SET tx = excluded.tx, seq = excluded.seq""",
+            (str(here.tx), here.seq),
+        )
+    return foreign
+
+
+class FeedTail:
+    """Iterate it in a thread of its own; `stop`, from any thread, ends the iteration at once.
+
+    Yields lists of rows in order, each row once, from behind ``after`` on (None: from the moment it is connected).
+    It outlives the database: it connects again and goes on from where it was.
     """
 
     def __init__(self, dsn: str, *, after: Cursor | None = None, poll_s: float = POLL_S) -> None:
         self._dsn = dsn
         self._poll_s = poll_s
         self._stopping = threading.Event()
+        self._bell, self._bell_heard = socket.socketpair()
         self.cursor = after
         self.connected = threading.Event()
+        """Set while it listens; clear while the database is away."""
 
     def stop(self) -> None:
-        """End the iteration within one poll."""
+        """End the iteration."""
         self._stopping.set()
+        with contextlib.suppress(OSError):  # it has ended already
+            self._bell.send(b"x")
 
     def __iter__(self) -> Iterator[list[FeedRow]]:
-        while not self._stopping.is_set():
-            try:
-                yield from self._follow()
-            except psycopg.Error as lost:
-                self.connected.clear()
-                log.warning("feed: %s", str(lost).strip() or type(lost).__name__)
-                self._stopping.wait(RETRY_S)
-        self.connected.clear()
+        try:
+            while not self._stopping.is_set():
+                try:
+                    yield from self._follow()
+                except psycopg.Error as lost:
+                    log.warning("feed: connecting again: %s", str(lost).strip() or type(lost).__name__)
+                    self.connected.clear()
+                    self._stopping.wait(RETRY_S)
+        finally:
+            self.connected.clear()
+            self._bell.close()
+            self._bell_heard.close()
 
     def _follow(self) -> Iterator[list[FeedRow]]:
-        with (
-            psycopg.connect(self._dsn, autocommit=True, connect_timeout=5) as wakeups,
-            psycopg.connect(self._dsn, autocommit=True, connect_timeout=5, options="-c timezone=UTC") as reader,
-        ):
+        options = {**CONNECT_OPTIONS, "autocommit": True, "application_name": "alertwall feed"}
+        # two connections: a query inside an unfinished notifies() of the same one would hang
+        with psycopg.connect(self._dsn, **options) as wakeups, psycopg.connect(self._dsn, **options) as reader:
             wakeups.execute(f"LISTEN {CHANNEL}")
             if self.cursor is None:
                 self.cursor = latest(reader)
             self.connected.set()
+            wait = select.poll()
+            for descriptor in (wakeups.fileno(), self._bell_heard.fileno()):
+                wait.register(descriptor, select.POLLIN)
             while not self._stopping.is_set():
-                while rows := read(reader, self.cursor):
+                rows = read(reader, self.cursor)
+                if rows:
                     self.cursor = rows[-1].cursor
                     yield rows
-                # queries inside an unfinished notifies() of the same connection hang, so it is read to its end first
-                list(wakeups.notifies(timeout=self._poll_s, stop_after=1))
+                if len(rows) < READ_LIMIT:
+                    wait.poll(self._poll_s * 1000)
+                    list(wakeups.notifies(timeout=0))

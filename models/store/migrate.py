@@ -1,10 +1,12 @@
 """Numbered SQL files, each applied once, in order, under a lock, and never changed afterwards.
 
 Headers that a file may carry, one a line: `-- engine: plain|timescale` (skipped elsewhere),
-`-- no-transaction` (for statements that refuse one), `-- series: TABLE` (made a series of daily parts).
+`-- no-transaction` (for statements that refuse one; each ends with a semicolon at the end of a line),
+`-- series: TABLE` (made a series of daily parts).
 """
 
 import hashlib
+import logging
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,10 +17,15 @@ import psycopg
 from psycopg import Connection
 
 from models.errors import ConfigError, StoreDown
+from models.store import feed
 from models.store.engine import Engine, probe
+
+log = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).parent / "migrations"
 LOCK_KEY = 0x616C6572  # "aler"
+NO_TRANSACTION = re.compile(r"^-- no-transaction *$", re.MULTILINE)
+END_OF_STATEMENT = re.compile(rb";[ \t]*$", re.MULTILINE)
 _HEADER = re.compile(r"^-- (engine|series): *([a-z_]+) *$", re.MULTILINE)
 
 
@@ -81,6 +88,8 @@ def _apply_missing(conn: Connection[Any], migrations: list[Migration]) -> list[i
             continue
         _apply(conn, engine, migration)
         done.append(migration.version)
+    if feed.heal(conn):
+        log.warning("database: it came from another server; viewers load their lists anew")
     return done
 
 
@@ -88,8 +97,10 @@ def _apply(conn: Connection[Any], engine: Engine, migration: Migration) -> None:
     engines = migration.headers("engine")
     if not engines or engine.name in engines:
         text = migration.text.replace("{series}", engine.series_clause).encode()
-        if "-- no-transaction" in migration.text:
-            conn.execute(text)
+        if NO_TRANSACTION.search(migration.text):
+            for statement in END_OF_STATEMENT.split(text):
+                if statement.strip():
+                    conn.execute(statement)
         else:
             with conn.transaction():
                 conn.execute(text)

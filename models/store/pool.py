@@ -1,6 +1,8 @@
 """One process's way to the database: a bounded pool, transactions, and the wake-up of feed readers."""
 
+import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
@@ -11,17 +13,20 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 from models.clock import Clock
 from models.errors import StoreDown
 from models.store import feed, upkeep
-from models.store.connection import StoreConnection
+from models.store.connection import CONNECT_OPTIONS, StoreConnection
 from models.store.engine import Engine, probe
 
 WAKE_EVERY_S = 0.02
 """NOTIFY serialises commits, so readers are woken at most this often."""
-RECONNECT_TIMEOUT_S = 2.0
-SESSION_OPTIONS = "-c timezone=UTC -c idle_in_transaction_session_timeout=60000"
+RECONNECT_FOR_S = 0.2
+"""The pool's own retrying is short: every waiting caller makes it try again, so it is back as soon as the server is."""
+CLOSE_WITHIN_S = 2.0
+
+logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # its callers hear the same as `StoreDown`
 
 
 class Store:
-    """The database of one process. Open it, use `transaction`, close it."""
+    """The database of one process. Open it, use `transaction`, close it; safe across threads."""
 
     def __init__(
         self,
@@ -38,12 +43,10 @@ class Store:
         self._pool: ConnectionPool[StoreConnection] = ConnectionPool(
             dsn,
             connection_class=StoreConnection,
-            kwargs={"application_name": application, "options": SESSION_OPTIONS, "connect_timeout": 5},
+            kwargs={**CONNECT_OPTIONS, "application_name": application},
             min_size=min_size,
             max_size=max_size,
-            timeout=timeout_s,
-            check=ConnectionPool.check_connection,
-            reconnect_timeout=RECONNECT_TIMEOUT_S,
+            reconnect_timeout=RECONNECT_FOR_S,
             open=False,
             name=application,
         )
@@ -53,28 +56,34 @@ class Store:
 
     @property
     def engine(self) -> Engine:
-        """Plain PostgreSQL or TimescaleDB; `StoreDown` until a connection could ask."""
+        """Plain PostgreSQL or TimescaleDB; `StoreDown` until the database could be asked."""
         if self._engine is None:
             with self.transaction() as conn:
                 self._engine = probe(conn)
         return self._engine
 
     def open(self, wait_s: float = 10.0) -> None:
-        """Connect, waiting up to ``wait_s``; `StoreDown` when nothing answers (the pool goes on trying)."""
+        """Connect, waiting up to ``wait_s``; `StoreDown` when nothing answers by then (transactions try on)."""
         self._pool.open()
         if not self._waker.is_alive():
             self._waker.start()
-        try:
-            self._pool.wait(timeout=wait_s)
-        except PoolTimeout as late:
-            raise StoreDown(f"the database did not answer within {wait_s:g} s") from late
+        deadline_s = time.monotonic() + wait_s
+        while True:
+            try:
+                self._engine = self.engine
+            except StoreDown:
+                if time.monotonic() > deadline_s or self._closing.is_set():
+                    raise StoreDown(self._why_not(wait_s)) from None
+            else:
+                return
 
     def close(self) -> None:
+        """Give all connections back; the store cannot be opened again."""
         self._closing.set()
         self._wanted.set()
         if self._waker.is_alive():
-            self._waker.join(timeout=2)
-        self._pool.close(timeout=2)
+            self._waker.join(timeout=CLOSE_WITHIN_S)
+        self._pool.close(timeout=CLOSE_WITHIN_S)
 
     def __enter__(self) -> Self:
         self.open()
@@ -85,23 +94,51 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[StoreConnection]:
-        """Commit at the end, roll back on any exception; a lost or missing database is `StoreDown`."""
+        """Commit at the end, roll back on any exception; a lost or missing database is `StoreDown`.
+
+        `StoreDown` at the commit leaves open whether it was done: write so that doing it again does no harm.
+        """
+        conn = self._checkout()
         try:
-            with self._pool.connection(timeout=self._timeout_s) as conn:
-                conn.feed_written = False
+            conn.feed_written = False
+            with conn:
                 yield conn
-            if conn.feed_written:
-                self.wake()
-        except (PoolTimeout, PoolClosed, psycopg.OperationalError, psycopg.InterfaceError) as down:
-            raise StoreDown(f"database: {str(down).strip() or type(down).__name__}") from down
+        except psycopg.Error as failed:
+            if conn.closed or isinstance(failed, psycopg.OperationalError):
+                raise StoreDown(f"database: {str(failed).strip() or type(failed).__name__}") from failed
+            raise
+        finally:
+            self._pool.putconn(conn)
+        if conn.feed_written:
+            self.wake()
 
     def wake(self) -> None:
         """Let feed readers look now instead of at their next poll."""
         self._wanted.set()
 
     def maintain(self, clock: Clock, *, retention: upkeep.Retention | None = None) -> None:
-        """Make partitions ahead, drop what is too old, refresh rollups; call it about once a minute."""
+        """Make parts ahead, drop what is too old, bring the rollups up to date; call it about once a minute."""
         upkeep.run(self, clock, retention or upkeep.Retention())
+
+    def _checkout(self) -> StoreConnection:
+        """Take a connection that works, passing over those that died with the server."""
+        deadline_s = time.monotonic() + self._timeout_s
+        while True:
+            try:
+                conn = self._pool.getconn(timeout=deadline_s - time.monotonic())
+            except (PoolTimeout, PoolClosed) as none:
+                raise StoreDown(f"database: no connection within {self._timeout_s:g} s") from none
+            if conn.is_alive():
+                return conn
+            conn.close()
+            self._pool.putconn(conn)
+
+    def _why_not(self, wait_s: float) -> str:
+        try:
+            psycopg.connect(self.dsn, connect_timeout=2).close()
+        except psycopg.OperationalError as reason:
+            return f"the database did not answer within {wait_s:g} s: {str(reason).strip()}"
+        return f"the database did not answer within {wait_s:g} s"
 
     def _wake_readers(self) -> None:
         while True:
@@ -110,8 +147,8 @@ class Store:
                 return
             self._wanted.clear()
             try:
-                with self._pool.connection(timeout=self._timeout_s) as conn:
+                with self.transaction() as conn:
                     conn.execute(f"NOTIFY {feed.CHANNEL}")
-            except (PoolTimeout, PoolClosed, psycopg.Error):
+            except StoreDown:
                 pass  # readers poll as well
             self._closing.wait(WAKE_EVERY_S)

@@ -238,8 +238,9 @@ CREATE TABLE event (
     attrs        jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (time, id)
 ) {series};
+CREATE INDEX event_id ON event (id);
 CREATE INDEX event_source ON event (source_id, time DESC);
-CREATE INDEX event_area ON event (area, time DESC, id DESC);
+CREATE INDEX event_area ON event (area COLLATE "C", time DESC, id DESC);  -- by bytes: what lies inside is a range
 
 -- series: heartbeat
 CREATE TABLE heartbeat (
@@ -355,15 +356,22 @@ CREATE TABLE audit (
 
 -- the outbox: read below pg_snapshot_xmin in (tx, seq) order, so that a slow transaction is not skipped
 CREATE TABLE feed (
-    seq  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tx   xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    seq  bigint GENERATED ALWAYS AS IDENTITY,
     at   timestamptz NOT NULL DEFAULT now(),
     area text NOT NULL,
     kind text NOT NULL,                                -- incident, event, camera, unit, patrol, assignment, status
     ref  text NOT NULL,
-    body jsonb NOT NULL
+    body json NOT NULL,                                -- passed on as it is: never searched, so not jsonb
+    PRIMARY KEY (tx, seq)
 );
-CREATE INDEX feed_cursor ON feed (tx, seq);
+
+-- how far something went: 'pruned', older rows are gone; 'rolled', rows up to here are counted in the rollups
+CREATE TABLE feed_mark (
+    name text PRIMARY KEY,
+    tx   xid8 NOT NULL,
+    seq  bigint NOT NULL
+);
 
 -- ── alertwall's own parts ───────────────────────────────────────────────────────────────────────
 CREATE TABLE part (
