@@ -18,7 +18,6 @@ from models.clock import Clock
 from models.frame import DecodeMode, Frame
 
 FROZEN_AFTER_S = 8.0
-FPS_WINDOW_MIN = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

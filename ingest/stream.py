@@ -138,7 +138,7 @@ class StreamLink:
     def run_once(self) -> None:
         """Connect and read until something fails; always ends with an exception."""
         config = self._config
-        self._set(LinkState.CONNECTING, "")
+        self._set(LinkState.CONNECTING, self.status.reason)  # what went wrong last stays readable
         client = None
         began_s: float | None = None
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 from av.bitstream import BitStreamFilterContext
+from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from ingest.h26x import Codec, is_parameter_set, nal_type, split_start_codes
@@ -76,7 +77,7 @@ def load(path: Path) -> Footage:
     try:
         with av.open(str(path)) as container:
             return _load(path, container.streams.video[0])
-    except (OSError, IndexError) as error:
+    except (FFmpegError, OSError, IndexError) as error:
         raise BadInput("file", f"a video file; {path.name} cannot be read ({error})") from error
 
 

@@ -52,7 +52,7 @@ class RtspClient:
     # life
 
     def open(self, timeout_s: float) -> VideoMedia:
-        """Connect, ask for the video and start it; `LinkFailure` says what went wrong."""
+        """Connect, ask for the video and start it; `LinkFailure` says what went wrong, and nothing is left open."""
         deadline_s = time.monotonic() + timeout_s
         try:
             return self._open(deadline_s)
@@ -60,6 +60,9 @@ class RtspClient:
             raise LinkFailure(self.peer, f"does not speak RTSP: {error}") from None
         except sdp.NoVideo as error:
             raise LinkFailure(self.peer, str(error), state=LinkState.NOT_FOUND) from None
+        finally:
+            if not self._playing:
+                self.close()
 
     def _open(self, deadline_s: float) -> VideoMedia:
         wire = self._wire
@@ -95,7 +98,7 @@ class RtspClient:
         self._wire.session = name.strip()
         seconds = rest.strip().removeprefix("timeout=")
         session_s = int(seconds) if seconds.isdigit() and len(seconds) < 6 else SESSION_TIMEOUT_DEFAULT_S
-        self._keepalive_every_s = max(1.0, session_s / 2)
+        self._keepalive_every_s = max(0.5, session_s / 2)
         self._take_transport(head)
 
     def _take_transport(self, head: Head) -> None:

@@ -16,6 +16,15 @@ import av
 import numpy as np
 from av.video.stream import VideoStream
 
+from ingest.camera_server.footage import load
+from ingest.camera_server.stream import PAYLOAD_TYPE, RtpStamper
+from ingest.h26x import ParameterSets
+from ingest.packet import TICKS_PER_S, Packet
+from ingest.rtsp import sdp
+from ingest.rtsp.units import UnitBuilder
+from ingest.timeline import DecodeOrder, Timeline
+from tests.support.clock import FakeClock
+
 FPS = 25
 
 
@@ -70,6 +79,37 @@ def clip(name: str = "h264") -> Path:
     }
     folder = Path(tempfile.mkdtemp(prefix="alertwall-clips-"))
     return make_clip(folder / f"{name}.mp4", **recipes[name])  # type: ignore[arg-type]
+
+
+def packets_of(path: Path, *, clock: FakeClock, first_seq: int = 1, loops: int = 1) -> list[Packet]:
+    """Return a clip's packets as a link would make them, without a network; ``clock`` moves along."""
+    footage = load(path)
+    builder = UnitBuilder(sdp.VideoMedia(footage.codec, PAYLOAD_TYPE, "", ParameterSets(footage.codec)))
+    stamper, timeline, order = RtpStamper(), Timeline(), DecodeOrder()
+    packets: list[Packet] = []
+    began_s = clock.monotonic_s()
+    for loop in range(loops):
+        for unit in footage.units:
+            clock.advance(began_s + loop * footage.duration_s + unit.due_s - clock.monotonic_s())
+            ticks = unit.pts_90k + round(loop * footage.duration_s * TICKS_PER_S)
+            for packet in stamper.packets(unit.payloads, ticks):
+                builder.push(memoryview(packet), 0, len(packet))
+            whole = builder.ready.popleft()
+            present = timeline.present_90k(whole.ticks, clock.monotonic_s())
+            packets.append(
+                Packet(
+                    seq=first_seq + len(packets),
+                    present_90k=present,
+                    decode_90k=order.decode_90k(present),
+                    received_at=clock.utc_now(),
+                    monotonic_s=clock.monotonic_s(),
+                    key=whole.key,
+                    data=whole.data,
+                    sets=whole.sets,
+                    damaged=whole.damaged,
+                )
+            )
+    return packets
 
 
 class HostileServer:
