@@ -15,6 +15,7 @@ from models.camera import LinkState
 BUFFER_BYTES = 256 << 10
 """Room for an interleaved packet of 64 KiB and then some."""
 CHALLENGES_MAX = 2
+REQUESTS_OF_CAMERAS = (b"OPTIO", b"ANNOU", b"REDIR", b"SET_P", b"GET_P", b"TEARD", b"PLAY_")
 USER_AGENT = "alertwall"
 OnPacket = Callable[[int, memoryview, int, int], None]
 """Called with the channel and where in the buffer the packet lies; the buffer is used again afterwards."""
@@ -269,7 +270,7 @@ class Wire:
         return head, bytes(self._view[at + 4 : at + 4 + length])
 
     def _is_request(self, start: int) -> bool:
-        return bytes(self._view[start : start + 5]).isupper()
+        return bytes(self._view[start : start + 5]) in REQUESTS_OF_CAMERAS
 
     def _refuse_request(self, raw: bytes, after: int) -> tuple[Head, bytes] | None:
         """Answer a request of the camera's (RFC 2326 allows OPTIONS, ANNOUNCE, REDIRECT) with 501."""
