@@ -1,6 +1,6 @@
 // The API's routes by the names people give them.
 
-import { all, call, query, request } from "./client";
+import { all, call, query } from "./client";
 import type {
   Area,
   Assignment,
@@ -17,9 +17,11 @@ import type {
   Probe,
   Readiness,
   Rule,
+  Status,
   Timeline,
   Unit,
   User,
+  Why,
 } from "./types";
 
 const id = encodeURIComponent;
@@ -55,7 +57,7 @@ export const close = (number: number, disposition: Disposition, text: string) =>
 
 // ── events ──
 export const event = (key: string) => call<EventItem>(`events/${key}`);
-export const why = (key: string) => call<Record<string, unknown>>(`events/${key}/why`);
+export const why = (key: string) => call<Why>(`events/${key}/why`);
 export const cameraEvents = (camera: string) =>
   call<Page<EventItem>>(`events${query({ source_id: camera, limit: 30 })}`);
 export const timeline = (values: { from: string; to: string; camera: string[]; unit: string[]; bucket_s?: number }) =>
@@ -112,15 +114,7 @@ export async function readiness(): Promise<Readiness> {
   const response = await fetch("/readyz", { headers: { Accept: "application/json" } });
   return (await response.json()) as Readiness;
 }
-export const status = () => call<Record<string, unknown>>("status");
-
-export async function exists(path: string): Promise<boolean> {
-  try {
-    return (await request(path)).ok;
-  } catch {
-    return false;
-  }
-}
+export const status = () => call<Status>("status");
 
 function match(item: { row_version: number }): Record<string, string> {
   return { "If-Match": `"${item.row_version}"` };

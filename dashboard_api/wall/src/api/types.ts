@@ -264,6 +264,20 @@ export interface Readiness {
   database: Record<string, unknown> | null;
 }
 
+export interface Status extends Readiness {
+  name: string;
+  version: string;
+  now: string;
+}
+
+export interface Why {
+  event: EventItem;
+  because: string;
+  rule: Rule | null;
+  detector: Record<string, unknown>;
+  message: Record<string, unknown> | null;
+}
+
 export interface TimelineTrack {
   kind: "camera" | "unit";
   id: string;
