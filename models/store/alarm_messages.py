@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
-from psycopg.types.json import Jsonb
 
+from models.store.json_column import Jsonb, clean_text
 from models.unit import AlarmMessage
 
 Key = tuple[str, str, int]
@@ -19,6 +19,7 @@ def write(
     unique = {(m.unit_id, m.boot_id, m.seq): m for m in messages}
     if not unique:
         return set()
+    # in the order of the key, so that two writers of the same messages wait for each other at most once
     ids = event_ids or {}
     rows = [
         (
@@ -26,7 +27,7 @@ def write(
             m.boot_id,
             m.seq,
             str(m.kind),
-            m.code,
+            clean_text(m.code),
             m.partition,
             m.point,
             m.state,
@@ -38,7 +39,7 @@ def write(
             Jsonb(m.payload),
             ids.get(key),
         )
-        for key, m in unique.items()
+        for key, m in sorted(unique.items())
     ]
     columns = [list(column) for column in zip(*rows, strict=True)]
     new = conn.execute(

@@ -39,7 +39,9 @@ def write(conn: Connection[Any], events: Sequence[Event], *, triage: bool = True
     unique = list({event.id: event for event in events}.values())
     if not unique:
         return []
-    columns = [list(column) for column in zip(*map(_values, unique), strict=True)]
+    # in the order of the key, so that two writers of the same facts wait for each other at most once
+    rows = map(_values, sorted(unique, key=_key))
+    columns = [list(column) for column in zip(*rows, strict=True)]
     new = {row[0] for row in conn.execute(_INSERT, columns).fetchall()}
     fresh = unique if len(new) == len(unique) else [event for event in unique if event.id in new]
     feed.append_many(conn, [(event.area, "event", str(event.id), wire.event_json(event)) for event in fresh])
@@ -163,6 +165,10 @@ def _read_cursor(text: str) -> tuple[datetime, UUID]:
         return at, UUID(id)
     except (ValueError, binascii.Error, UnicodeError) as bad:
         raise BadInput("cursor", "a next_cursor as it was given") from bad
+
+
+def _key(event: Event) -> tuple[datetime, UUID]:
+    return event.time, event.id
 
 
 def _values(event: Event) -> tuple[Any, ...]:

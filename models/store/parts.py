@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from psycopg import Connection
-from psycopg.types.json import Jsonb
 
 from models.store import feed
+from models.store.json_column import Jsonb
 from models.wire import instant
 
 BEAT_EVERY_S = 1.0

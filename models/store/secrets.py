@@ -1,5 +1,6 @@
 """Passwords of cameras at rest: AES-256-GCM, bound to their row, the key in a file outside the database."""
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
@@ -43,16 +44,17 @@ class SecretBox:
 
 
 def _load_or_create(path: Path) -> bytes:
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        key = path.read_bytes()
-        if len(key) != KEY_BYTES:
-            raise ConfigError("secret_key_file", f"needs {KEY_BYTES} bytes, {path.name} has {len(key)}") from None
-        return key
-    with os.fdopen(handle, "wb") as file:
-        key = os.urandom(KEY_BYTES)
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
+    if not path.exists():
+        part = path.with_name(f".{path.name}.{os.getpid()}")
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(os.urandom(KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):  # another process was first: its key holds
+            os.link(part, path)
+        part.unlink()
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise ConfigError("secret_key_file", f"needs {KEY_BYTES} bytes, {path.name} has {len(key)}")
     return key

@@ -13,20 +13,24 @@ _COLUMNS = "camera_id, started_at, ended_at, path, size_bytes, codec"
 
 def add(conn: Connection[Any], segments: Sequence[Segment]) -> None:
     """Register finished files; one that is known already gets its final length."""
-    for segment in segments:
-        conn.execute(
-            f"""INSERT INTO segment ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s)
-                ON CONFLICT (camera_id, started_at) DO UPDATE
-                SET ended_at = excluded.ended_at, size_bytes = excluded.size_bytes""".encode(),  # noqa: S608
-            (
-                segment.camera_id,
-                segment.started_at,
-                segment.ended_at,
-                segment.path,
-                segment.size_bytes,
-                segment.codec,
-            ),
-        )
+    unique = {(segment.camera_id, segment.started_at): segment for segment in segments}
+    if not unique:
+        return
+    rows = [unique[key] for key in sorted(unique)]
+    conn.execute(
+        f"""INSERT INTO segment ({_COLUMNS})
+            SELECT * FROM unnest(%b::text[], %b::timestamptz[], %b::timestamptz[], %b::text[], %b::int8[], %b::text[])
+            ON CONFLICT (camera_id, started_at) DO UPDATE
+            SET ended_at = excluded.ended_at, size_bytes = excluded.size_bytes""".encode(),  # noqa: S608
+        (
+            [row.camera_id for row in rows],
+            [row.started_at for row in rows],
+            [row.ended_at for row in rows],
+            [row.path for row in rows],
+            [row.size_bytes for row in rows],
+            [row.codec for row in rows],
+        ),
+    )
 
 
 def listing(conn: Connection[Any], camera_ids: Sequence[str], since: datetime, until: datetime) -> list[Segment]:
@@ -50,10 +54,11 @@ def oldest(conn: Connection[Any], limit: int = 100) -> list[Segment]:
 
 def remove(conn: Connection[Any], segments: Sequence[Segment]) -> None:
     """Forget files that were deleted."""
-    for segment in segments:
-        conn.execute(
-            "DELETE FROM segment WHERE camera_id = %s AND started_at = %s", (segment.camera_id, segment.started_at)
-        )
+    conn.execute(
+        """DELETE FROM segment WHERE (camera_id, started_at) IN
+               (SELECT * FROM unnest(%b::text[], %b::timestamptz[]))""",
+        ([segment.camera_id for segment in segments], [segment.started_at for segment in segments]),
+    )
 
 
 def _rows(conn: Connection[Any], where: str, values: Sequence[Any]) -> list[Segment]:
