@@ -9,18 +9,25 @@ CAPACITY = 20_000
 """When it is full the receiver stops reading, and the broker and the units keep the rest."""
 
 
+@dataclass(slots=True, eq=False)
+class Puback:
+    """What the broker waits for. Pubacks go out in the order of arrival, so one that is ``done`` may still wait."""
+
+    mid: int
+    qos: int
+    done: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message as the broker handed it over. ``mid`` is only valid on the connection ``generation``."""
+    """One message as the broker handed it over; ``puback`` is None for what wants none."""
 
     topic: str
     payload: bytes
     unit_id: str
     leaf: str
-    qos: int
     retain: bool
-    mid: int
-    generation: int
+    puback: Puback | None
     received_at: datetime
     received_s: float
 

@@ -19,7 +19,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from alarms import wire
-from alarms.inbox import Delivery, Inbox
+from alarms.inbox import Delivery, Inbox, Puback
 from alarms.mqtt import MQTT_5, Address, Backoff, Version, detect_version, make_client, session_properties
 from alarms.parse import split_topic
 from alarms.rates import STRANGERS, UnitRates, Verdict
@@ -80,14 +80,13 @@ class Receiver:
         self._inbox = inbox
         self._rates = rates
         self._client: paho.Client | None = None
-        self._generation = 0
         self._subscribed = False
         self._full_since_s: float | None = None
         self._cleared: set[str] = set()
+        self._unacked: deque[Puback] = deque()
         self._dice = random.Random()  # noqa: S311  (spreads reconnects, keeps no secret)
         # in
         self._stopping = threading.Event()
-        self._pubacks: deque[Delivery] = deque()
         self._outgoing: deque[tuple[str, bytes, int, bool]] = deque()
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
@@ -102,7 +101,9 @@ class Receiver:
 
     def stored(self, deliveries: Iterable[Delivery], receipts: Iterable[tuple[str, bytes]]) -> None:
         """Send the pubacks of what is stored, and the receipts (topic, payload) to the units."""
-        self._pubacks.extend(delivery for delivery in deliveries if delivery.qos)
+        for delivery in deliveries:
+            if delivery.puback is not None:
+                delivery.puback.done = True
         self._outgoing.extend((topic, payload, 0, False) for topic, payload in receipts)
         self._wake()
 
@@ -128,6 +129,8 @@ class Receiver:
                 self._hang_up()
             failures = 0 if self.line.connects_total > connected_before else failures + 1
             self._stopping.wait(_BACKOFF.delay_s(failures, self._dice))
+        self._wake_in.close()
+        self._wake_out.close()
 
     def _run_once(self) -> None:
         self._connect()
@@ -152,7 +155,7 @@ class Receiver:
         client.on_disconnect = self._on_disconnect
         client.on_socket_register_write = lambda *_: None  # we look at want_write ourselves
         client.max_inflight_messages_set(1000)
-        self._generation += 1
+        self._unacked.clear()  # the broker hands out again what it has no puback for
         self._subscribed = False
         self.line.version = version
         self.line.detail = ""
@@ -229,10 +232,9 @@ class Receiver:
                 return
 
     def _send(self, client: paho.Client) -> None:
-        while self._pubacks:
-            delivery = self._pubacks.popleft()
-            if delivery.generation == self._generation:
-                client.ack(delivery.mid, delivery.qos)
+        while self._unacked and self._unacked[0].done:
+            puback = self._unacked.popleft()
+            client.ack(puback.mid, puback.qos)
         while self._outgoing and self.line.up:
             topic, payload, qos, retain = self._outgoing.popleft()
             client.publish(topic, payload, qos=qos, retain=retain)
@@ -271,15 +273,18 @@ class Receiver:
             topic = repr(message._topic)  # noqa: SLF001  (its property raises on bytes that are no text)
         unit_id, leaf = split_topic(topic) or ("", "")
         payload = bytes(message.payload)
+        puback = Puback(message.mid, message.qos) if message.qos else None
+        if puback is not None:
+            self._unacked.append(puback)
         if self._is_leftover(client, topic, leaf, payload, retain=bool(message.retain)):
-            client.ack(message.mid, message.qos)
+            _drop(puback)
             return
         now_s = self._clock.monotonic_s()
         known = bool(unit_id) and self._is_known(unit_id)
         if not message.retain or not known:
             verdict = self._rates.judge(unit_id if known else STRANGERS, now_s)
             if verdict is not Verdict.PASS:
-                client.ack(message.mid, message.qos)
+                _drop(puback)
                 if verdict is Verdict.FLOOD and known:
                     self._on_flood(unit_id)
                 return
@@ -289,10 +294,8 @@ class Receiver:
                 payload=payload,
                 unit_id=unit_id,
                 leaf=leaf,
-                qos=message.qos,
                 retain=bool(message.retain),
-                mid=message.mid,
-                generation=self._generation,
+                puback=puback,
                 received_at=self._clock.utc_now(),
                 received_s=now_s,
             )
@@ -315,3 +318,9 @@ class Receiver:
     def _wake(self) -> None:
         with suppress(BlockingIOError, OSError):
             self._wake_out.send(b"\0")
+
+
+def _drop(puback: Puback | None) -> None:
+    """Let the broker forget a message that is not stored: the unit keeps what it has no receipt for."""
+    if puback is not None:
+        puback.done = True
