@@ -1,0 +1,71 @@
+import * as calls from "../api/calls";
+import { follow } from "../app/router";
+import { detailText } from "../admin/StatusPage";
+import { useWords } from "../i18n";
+import { useLive, useLoad } from "../live/hooks";
+import { ErrorText, Facts, Moment, PriorityMark } from "../ui/bits";
+import { sourceName } from "../wall/names";
+
+/** The facts of one event, its three times kept apart, and why it fired. */
+export function EventFacts({ id }: { id: string }) {
+  const { t, say } = useWords();
+  const live = useLive();
+  const { data: event, error } = useLoad(`event ${id}`, () => calls.event(id));
+  const why = useLoad(`why ${id}`, () => calls.why(id)).data;
+  if (!event) return <ErrorText error={error} />;
+  const rule = why?.rule ? `${why.rule.name} · ${t("rules.version", { version: why.rule.version })}` : null;
+  return (
+    <section data-testid="event-facts" data-event={id}>
+      <h2 className="facts-title">
+        <PriorityMark priority={event.priority} size={28} />
+        {say("kind", event.kind)}
+      </h2>
+      <Facts
+        items={[
+          [t("fact.source"), sourceName(live, event)],
+          [t("fact.time"), <Moment key="time" at={event.time} />],
+          [t("fact.received_at"), <Moment key="received" at={event.received_at} />],
+          ...(event.device_time
+            ? ([[t("fact.device_time"), <Moment key="device" at={event.device_time} />]] as [string, React.ReactNode][])
+            : []),
+          ...(event.label
+            ? ([[t("fact.label"), event.score === null ? event.label : `${event.label} ${Math.round(event.score * 100)}%`]] as [
+                string,
+                React.ReactNode,
+              ][])
+            : []),
+          ...(event.track_id === null ? [] : ([[t("fact.track"), event.track_id]] as [string, React.ReactNode][])),
+          ...(event.incident_id
+            ? ([
+                [
+                  t("entry.opened"),
+                  <a key="incident" className="plain-link" href={`/?incident=${event.incident_id}`} onClick={follow}>
+                    {t("timeline.incident", { id: event.incident_id })}
+                  </a>,
+                ],
+              ] as [string, React.ReactNode][])
+            : []),
+        ]}
+      />
+      <h3 className="section-title" style={{ marginTop: 12 }}>
+        {t("timeline.why")}
+      </h3>
+      <div data-testid="event-why">
+        <p style={{ margin: "0 0 6px" }}>{why?.because || t("timeline.no_why")}</p>
+        {why && (
+          <Facts
+            items={[
+              ...(rule ? ([[t("fact.rule"), rule]] as [string, React.ReactNode][]) : []),
+              ...Object.entries(why.detector ?? {}).map(
+                ([key, value]) => [key.replaceAll("_", " "), detailText(value)] as [string, React.ReactNode],
+              ),
+              ...Object.entries(why.message ?? {}).map(
+                ([key, value]) => [key.replaceAll("_", " "), detailText(value)] as [string, React.ReactNode],
+              ),
+            ]}
+          />
+        )}
+      </div>
+    </section>
+  );
+}
