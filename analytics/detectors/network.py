@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -60,8 +60,7 @@ class NetworkDetector:
         self._engine = engine
         self._spec = spec
         self._decode = FAMILIES[sidecar.family]
-        columns = np.array(sidecar.columns, np.int64)
-        self._wanted = Wanted(columns, spec.conf_low, sidecar.output.classes_total)
+        self._wanted = Wanted(np.array(sidecar.columns, np.int64), spec.conf_low, sidecar.output.classes_total)
         self._letterbox = Letterbox(colour=sidecar.input.colour)
         self._idle = deque(range(engine.slots))
         self._busy: dict[int, tuple[_Job, View]] = {}
@@ -73,6 +72,10 @@ class NetworkDetector:
     @property
     def spec(self) -> DetectorSpec:
         return self._spec
+
+    def report_from(self, score: float) -> None:
+        """Return boxes from ``score`` on; the sidecar's ``conf_low`` unless told otherwise."""
+        self._wanted = replace(self._wanted, min_score=score)
 
     def free(self) -> int:
         return max(0, len(self._idle) - sum(len(job.waiting) for job in self._jobs))

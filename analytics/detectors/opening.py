@@ -7,7 +7,7 @@ from analytics import selftest, sidecar
 from analytics.detector import Detector, DetectorSpec
 from analytics.detectors import moving_object
 from analytics.detectors.network import Engine, NetworkDetector
-from analytics.sidecar import Sidecar
+from analytics.sidecar import SelfTest, Sidecar
 from models.errors import ConfigError, NotReady
 
 ONNXRUNTIME_DEVICES = frozenset({"CUDA", "TENSORRT"})
@@ -46,11 +46,19 @@ def open_detector(
         detector = NetworkDetector(engine, wanted, _spec(wanted, chosen, device, used, digest))
     try:
         if wanted.self_test:
-            selftest.check(detector, wanted.self_test)
+            _prove(detector, wanted.self_test)
     except BaseException:
         detector.close()
         raise
     return detector
+
+
+def _prove(detector: Detector, wanted: SelfTest) -> None:
+    if isinstance(detector, NetworkDetector):
+        detector.report_from(min(thing.score for thing in wanted.objects) - wanted.tolerance)
+    selftest.check(detector, wanted)
+    if isinstance(detector, NetworkDetector):
+        detector.report_from(detector.spec.conf_low)
 
 
 def _backend(wanted: Sidecar, device: str) -> str:
