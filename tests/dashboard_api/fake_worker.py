@@ -1,0 +1,93 @@
+"""A worker's small port as the contract has it, without any camera behind it."""
+
+import json
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from tests.dashboard_api.served import Served
+
+TOKEN = "internal-test-token"
+PICTURE = b"\xff\xd8\xff\xe0 a picture \xff\xd9"
+CLIP = b"\0\0\0\x18ftypmp42" + b"clip" * 50_000
+PEER = "peer-0123456789abcdef"
+HELLO = {"mime": 'video/mp4; codecs="avc1.42c01e"', "width_px": 640, "height_px": 360}
+FRAGMENTS = [b"init-segment", b"fragment-1", b"fragment-2"]
+
+
+class FakeWorker(Served):
+    """Knows every camera but those called ``gone``; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.probed: list[dict[str, Any]] = []
+        self.live_open = 0
+        routes = [
+            Route("/cameras/{id}/snapshot.jpg", self._snapshot),
+            Route("/cameras/{id}/clip.mp4", self._clip),
+            Route("/cameras/{id}/whep", self._whep, methods=["POST"]),
+            Route("/whep/{peer}", self._end, methods=["DELETE"]),
+            Route("/probe", self._probe, methods=["POST"]),
+            WebSocketRoute("/cameras/{id}/live", self._live),
+        ]
+        super().__init__(Starlette(routes=routes))
+
+    def _knows(self, request: Request) -> Response | None:
+        self.asked.append((request.method, str(request.url.path)))
+        if request.headers.get("authorization") != f"Bearer {TOKEN}":
+            return JSONResponse({"problem": "who are you"}, 401)
+        return JSONResponse({"problem": "not mine"}, 404) if request.path_params.get("id") == "gone" else None
+
+    async def _snapshot(self, request: Request) -> Response:
+        return self._knows(request) or Response(PICTURE, media_type="image/jpeg")
+
+    async def _clip(self, request: Request) -> Response:
+        self.asked.append(("RANGE", f"{request.query_params['from']} {request.query_params['to']}"))
+        return self._knows(request) or Response(CLIP, media_type="video/mp4")
+
+    async def _whep(self, request: Request) -> Response:
+        refused = self._knows(request)
+        if refused is None and (await request.body()).startswith(b"v=0"):
+            return Response(b"v=0 answer", 201, {"Location": f"/whep/{PEER}"}, media_type="application/sdp")
+        return refused or Response(status_code=400)
+
+    async def _end(self, request: Request) -> Response:
+        return self._knows(request) or Response(status_code=200 if request.path_params["peer"] == PEER else 404)
+
+    async def _probe(self, request: Request) -> Response:
+        refused = self._knows(request)
+        self.probed.append(await request.json())
+        return refused or JSONResponse(
+            {
+                "ok": True,
+                "problem": None,
+                "codec": "h264",
+                "width_px": 640,
+                "height_px": 360,
+                "fps": 25.0,
+                "keyframe_interval_s": 1.0,
+                "snapshot_b64": "/9j/",
+                "open_s": 0.2,
+            }
+        )
+
+    async def _live(self, websocket: WebSocket) -> None:
+        if websocket.headers.get("authorization") != f"Bearer {TOKEN}" or websocket.path_params["id"] == "gone":
+            await websocket.close(1008)
+            return
+        await websocket.accept()
+        self.live_open += 1
+        try:
+            await websocket.send_text(json.dumps(HELLO))
+            for fragment in FRAGMENTS:
+                await websocket.send_bytes(fragment)
+            while True:
+                await websocket.receive_text()
+        except WebSocketDisconnect:
+            pass
+        finally:
+            self.live_open -= 1

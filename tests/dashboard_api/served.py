@@ -1,0 +1,38 @@
+"""An ASGI application served by uvicorn in a thread of its own, on a port of its own."""
+
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+
+
+class Served:
+    """Serve ``app`` while the context is open; ``port`` is where."""
+
+    def __init__(self, app: Any) -> None:
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        config = uvicorn.Config(app, log_config=None, ws_per_message_deflate=False, timeout_graceful_shutdown=2)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="served", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        deadline_s = time.monotonic() + 10
+        while not self._server.started:
+            if time.monotonic() > deadline_s:
+                raise TimeoutError("the application did not start")
+            time.sleep(0.005)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+        self._socket.close()
