@@ -220,7 +220,7 @@ async def mse_messages(viewer: Viewer) -> AsyncIterator[str | bytes]:
         )
         viewer.backlog = []
     while (packet := await viewer.next()) is not None:
-        if sets is not packet.sets and packet.key:
+        if packet.key and packet.sets != sets:
             sets = packet.sets
             if sets.codec is Codec.H265:
                 yield problem(H265_PROBLEM)

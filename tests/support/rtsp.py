@@ -33,7 +33,7 @@ def make_clip(
     *,
     width_px: int = 320,
     height_px: int = 240,
-    seconds: float = 4.0,
+    seconds: float = 3.84,  # eight whole GOPs: a loop keeps the key frame interval
     fps: int = FPS,
     gop: int = 12,
     codec: str = "libx264",

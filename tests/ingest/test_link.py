@@ -1,0 +1,197 @@
+"""A camera's link as a whole: states with reasons, reconnecting, sub-streams, recording while it lasts."""
+
+import queue
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ingest.camera_server import CameraServer, ServerOptions
+from ingest.disk import DiskWriter
+from ingest.link import CameraLink, LinkConfig
+from ingest.live import LiveFanout
+from ingest.probe import probe
+from ingest.recorder import Recorder
+from ingest.stream import OpenLimiter
+from models.camera import CameraSource, CameraState, LinkState, Transport
+from models.clock import SystemClock
+from models.errors import BadInput
+from models.frame import DecodeMode, Frame
+from tests.ingest.conftest import LOOPBACK, PASSWORD
+from tests.support.rtsp import clip
+
+QUICK = {"backoff_first_s": 0.1, "open_timeout_s": 2.0, "read_timeout_s": 0.6}
+
+
+class Watched:
+    """A link with all that it tells."""
+
+    def __init__(self, source: CameraSource, recorder: Recorder | None = None, **config: object) -> None:
+        self.states: queue.Queue[CameraState] = queue.Queue()
+        self.frames: queue.Queue[Frame] = queue.Queue()
+        self.mode = DecodeMode.QUIET
+        said = {"camera_id": "gate", "worker_id": "w", "password": PASSWORD, "allowed_networks": LOOPBACK}
+        self.link = CameraLink(
+            LinkConfig(source=source, **{**said, **QUICK, **config}),  # type: ignore[arg-type]
+            clock=SystemClock(),
+            on_state=self.states.put,
+            on_frame=self.frames.put,
+            mode=lambda: self.mode,
+            recorder=recorder,
+            live=LiveFanout(),
+            opens=OpenLimiter(8),
+        )
+
+    def until(self, wanted: Callable[[CameraState], bool], *, within_s: float = 8) -> CameraState:
+        """Return the first state told that is wanted."""
+        deadline_s = time.monotonic() + within_s
+        seen: list[tuple[LinkState, str]] = []
+        while True:
+            try:
+                state = self.states.get(timeout=max(0.01, deadline_s - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"saw only {seen}") from None
+            seen.append((state.state, state.reason))
+            if wanted(state):
+                return state
+
+
+def in_state(*wanted: LinkState) -> Callable[[CameraState], bool]:
+    return lambda state: state.state in wanted
+
+
+@pytest.fixture
+def watch() -> Iterator[Callable[..., Watched]]:
+    made: list[Watched] = []
+
+    def start(*args: object, **config: object) -> Watched:
+        watched = Watched(*args, **config)  # type: ignore[arg-type]
+        made.append(watched)
+        watched.link.start()
+        return watched
+
+    yield start
+    for watched in made:
+        watched.link.stop()
+    assert all(watched.link.join(3) for watched in made), "a link's thread did not end"
+
+
+@pytest.mark.parametrize("transport", list(Transport))
+def test_streams_and_gives_frames(cameras: CameraServer, watch: Callable[..., Watched], transport: Transport) -> None:
+    """Connecting, probing, streaming; key frames come out of the gate; the figures are there."""
+    watched = watch(cameras.source("h264", transport=transport))
+    watched.until(in_state(LinkState.STREAMING))
+    frame = watched.frames.get(timeout=3)
+    assert frame.size_px == (320, 240)
+    state = watched.link.state()
+    assert (state.codec, state.width_px, state.height_px) == ("h264", 320, 240)
+    assert state.frames_total > 0
+    assert not state.recording
+
+
+def test_comes_back_when_the_camera_does(watch: Callable[..., Watched]) -> None:
+    """The camera restarts on the same port: backoff with its reason, then streaming again."""
+    server = CameraServer({"h264": clip()}).start()
+    watched = watch(server.source("h264"))
+    watched.until(in_state(LinkState.STREAMING))
+    server.stop()
+    assert "refused" in watched.until(lambda state: "refused" in state.reason).reason
+    with CameraServer({"h264": clip()}, ServerOptions(port=server.port)):
+        watched.until(in_state(LinkState.STREAMING))
+
+
+@pytest.mark.parametrize(
+    ("faults", "reason"), [({"stall": 0.3}, "no picture for"), ({"die": 0.3}, r"ended the stream|lost")]
+)
+def test_stalled_and_dying_cameras_are_tried_again(
+    cameras: CameraServer, watch: Callable[..., Watched], faults: dict[str, float], reason: str
+) -> None:
+    """A connection that stays open without pictures is as bad as none."""
+    import re  # noqa: PLC0415 - one use
+
+    watched = watch(cameras.source("h264", transport=Transport.TCP, **faults))
+    watched.until(in_state(LinkState.STREAMING))
+    assert re.search(reason, watched.until(in_state(LinkState.BACKOFF)).reason)
+    watched.until(in_state(LinkState.STREAMING))
+
+
+def test_a_wrong_password_is_told_and_tried_slowly(cameras: CameraServer, watch: Callable[..., Watched]) -> None:
+    """One attempt, then half a minute of peace for the camera."""
+    watched = watch(cameras.source("h264"), password="wrong")
+    assert "password" in watched.until(in_state(LinkState.AUTH_FAILED)).reason
+    with pytest.raises(queue.Empty):
+        watched.states.get(timeout=0.3)
+
+
+def test_a_camera_outside_the_networks_is_never_dialled(watch: Callable[..., Watched], cameras: CameraServer) -> None:
+    """The refusal is the reason shown."""
+    before = cameras.clients
+    watched = watch(cameras.source("h264"), allowed_networks=())
+    assert "camera networks" in watched.until(in_state(LinkState.NOT_FOUND)).reason
+    assert cameras.clients == before
+
+
+def test_hostile_records_make_no_link(cameras: CameraServer) -> None:
+    """Checked before a thread is made."""
+    with pytest.raises(BadInput):
+        Watched(replace(cameras.source("h264"), host="-oProxyCommand=x"))
+
+
+def test_sub_stream_is_analysed_while_the_main_one_is_recorded(
+    cameras: CameraServer, watch: Callable[..., Watched], tmp_path: Path
+) -> None:
+    """Frames have the sub-stream's size, segments the main one's; both in one state."""
+    segments: queue.Queue[object] = queue.Queue()
+    disk = DiskWriter(tmp_path)
+    recorder = Recorder(
+        "gate",
+        tmp_path,
+        disk,
+        clock=SystemClock(),
+        on_segment=segments.put,
+        on_trouble=lambda *_: None,
+        segment_s=0.4,
+        min_free_bytes=0,
+    )
+    watched = watch(cameras.source("large"), recorder, sub_path="/h264")
+    assert watched.frames.get(timeout=5).size_px == (320, 240)
+    segments.get(timeout=5)
+    state = watched.link.state()
+    assert state.recording
+    assert state.width_px == 640
+    watched.link.stop()
+    assert watched.link.join(3)
+    assert disk.wait(2)
+    assert not recorder.recording
+    disk.close()
+
+
+def test_a_missing_sub_stream_degrades(cameras: CameraServer, watch: Callable[..., Watched]) -> None:
+    """The picture is there, the analysis is blind: said with its reason."""
+    watched = watch(cameras.source("h264"), sub_path="/nowhere")
+    degraded = watched.until(in_state(LinkState.DEGRADED))
+    assert degraded.reason.startswith("sub-stream: no such stream")
+
+
+def test_damage_degrades(cameras: CameraServer, watch: Callable[..., Watched]) -> None:
+    """A third of the packets missing."""
+    watched = watch(cameras.source("h264", loss=0.3))
+    assert "damaged" in watched.until(in_state(LinkState.DEGRADED)).reason
+    assert watched.link.state().frames_lost_total > 0
+
+
+def test_probe_tells_what_the_camera_sends(cameras: CameraServer) -> None:
+    """Codec, size, rate, key frame interval and a snapshot."""
+    for name, codec in (("h264", "h264"), ("h265", "h265")):
+        told = probe(cameras.source(name), PASSWORD, allowed_networks=LOOPBACK, timeout_s=5)
+        assert told.ok, told.problem
+        assert (told.codec, told.width_px, told.height_px) == (codec, 320, 240)
+        assert told.fps is not None
+        assert abs(told.fps - 25) < 2
+        assert told.keyframe_interval_s is not None
+        assert abs(told.keyframe_interval_s - 0.48) < 0.1
+        assert told.snapshot.startswith(b"\xff\xd8")
+    refused = probe(cameras.source("h264"), "wrong", allowed_networks=LOOPBACK, timeout_s=5)
+    assert "password" in refused.problem
