@@ -11,6 +11,13 @@ export default defineConfig({
     // the pages are served with `default-src 'self'`: nothing may become a data: script or font
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 700,
+    rollupOptions: {
+      onwarn(warning, warn) {
+        // Mantine marks every file for server components; a bundle for browsers has none
+        if (warning.code !== "MODULE_LEVEL_DIRECTIVE") warn(warning);
+      },
+    },
   },
   server: {
     host: "127.0.0.1",

@@ -48,7 +48,7 @@ export function FilterBar(props: Props) {
       />
       <Select
         size="xs"
-        w={104}
+        w={96}
         aria-label={t("filter.state")}
         allowDeselect={false}
         value={filters.state}
@@ -76,7 +76,7 @@ export function FilterBar(props: Props) {
       </span>
       <Select
         size="xs"
-        w={150}
+        w={128}
         aria-label={t("filter.kind")}
         placeholder={t("filter.kind")}
         clearable
@@ -88,14 +88,14 @@ export function FilterBar(props: Props) {
       />
       <Select
         size="xs"
-        w={150}
+        w={128}
         aria-label={t("filter.area")}
         placeholder={t("filter.area")}
         clearable
         searchable
         value={filters.area || null}
         data={props.areas}
-        comboboxProps={{ width: 320, position: "bottom-start" }}
+        comboboxProps={{ width: 320, position: "bottom-end" }}
         onChange={(value) => set({ area: value ?? "" })}
         data-testid="filter-area"
       />

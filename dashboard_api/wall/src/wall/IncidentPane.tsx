@@ -208,7 +208,7 @@ export function IncidentPane({ id, ref, areaName }: Props) {
     return [
       [say("source", item.source_kind), sourceName(live, item)],
       [t("column.age"), <Age key="age" since={item.opened_at} />],
-      [t("incident.events", { count: "" }).trim(), item.event_count],
+      [t("incident.event_count"), item.event_count],
       [t("common.state"), item.active ? t("incident.active") : t("incident.inactive")],
       [t("common.area"), item.area],
       [t("common.position"), position(item)],
