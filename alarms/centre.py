@@ -40,7 +40,7 @@ class AlarmCentre:
         self._store = store
         self._clock = clock
         self._admit = admit
-        self._admitted: list[tuple[str, str]] | None = None
+        self._some_paused = False
         self._floods: list[str] = []
         self.failed = threading.Event()
         self.inbox = Inbox()
@@ -82,15 +82,15 @@ class AlarmCentre:
                 thread.join(JOIN_S)
 
     def follow_admissions(self) -> None:
-        """Let the broker know who may sign in: registered, enabled, and not flooding. Call about once a second."""
-        if self._admit is None:
-            return
+        """Keep units that flood from signing in to the broker while they are paused. Call about once a second."""
+        self.rates.forget(frozenset(self.committer.supervision.units))
         paused = self.rates.paused(self._clock.monotonic_s())
+        if self._admit is None or not (paused or self._some_paused):
+            return
         with self._store.transaction() as conn:
             allowed = [pair for pair in units.broker_hashes(conn) if pair[0] not in paused]
-        if allowed != self._admitted and self._admit(allowed):
-            self._admitted = allowed
-        self.rates.forget(frozenset(self.committer.supervision.units))
+        self._admit(allowed)
+        self._some_paused = bool(paused)
 
     def _is_known(self, unit_id: str) -> bool:
         return unit_id in self.committer.supervision.units

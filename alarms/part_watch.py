@@ -13,7 +13,8 @@ from models.store.pool import Store
 LATE_AFTER = timedelta(seconds=10)
 FORGOTTEN_AFTER = timedelta(hours=1)
 """A part that was already away for so long before this core started has been taken out of service."""
-OWN_KINDS = frozenset({"core"})
+WATCHED_KINDS = frozenset({"worker", "api"})
+"""The line to the broker is watched by supervision, and without the database nobody could be told here."""
 
 
 class PartWatch:
@@ -35,7 +36,7 @@ class PartWatch:
             watched = [
                 part
                 for part in parts.listing(conn)
-                if part.kind not in OWN_KINDS and part.heartbeat_at > self._started_at - FORGOTTEN_AFTER
+                if part.kind in WATCHED_KINDS and part.heartbeat_at > self._started_at - FORGOTTEN_AFTER
             ]
             late = {part.id for part in watched if now - part.heartbeat_at > LATE_AFTER}
             gone = late - self._told
