@@ -105,7 +105,7 @@ class Supervision:
 
     def conn(self, watch: UnitWatch, message: wire.ConnMessage, *, at: datetime, at_s: float, retained: bool) -> None:
         """Follow a ``conn`` message: a unit that comes or goes, or its will."""
-        if watch.is_outdated(message):
+        if watch.is_outdated(message, retained=retained):
             return
         before = watch.face()
         self.boot(watch, message.boot, at=at, at_s=at_s)

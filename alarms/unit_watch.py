@@ -127,10 +127,10 @@ class UnitWatch:
         self.boot_id, self.connect_count, self.last_seq = boot, 0, 0
         return came_back
 
-    def is_outdated(self, message: wire.ConnMessage) -> bool:
+    def is_outdated(self, message: wire.ConnMessage, *, retained: bool) -> bool:
         """Tell whether a ``conn`` is older than what is known: the will of a connection that was replaced."""
         if message.boot in self.old_boots:
-            return True
+            return retained or message.s != "online"
         return message.boot == self.boot_id and message.n < self.connect_count
 
     def apply_event(self, message: wire.EventMessage, said: Classification, *, skew_s: float | None) -> None:
