@@ -1,12 +1,8 @@
-"""What the supervisor tells the database once a second, and hears from it.
-
-It beats for the parts that cannot beat themselves, and hears which units may sign in to the embedded broker.
-"""
+"""What the supervisor tells the database once a second: beats of the parts that cannot beat themselves."""
 
 import logging
 import socket
 import threading
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +10,7 @@ from alertwall.child import Part
 from configs.parts import BrokerLink
 from models.clock import Clock
 from models.errors import StoreDown
-from models.store import parts, units
+from models.store import parts
 from models.store.pool import Store
 
 EVERY_S = 1.0
@@ -35,13 +31,9 @@ class Keeper:
         broker_detail: dict[str, Any],
         *,
         watched: dict[str, Part],
-        accounts: list[tuple[str, str]],
-        on_accounts: Callable[[list[tuple[str, str]]], None] | None,
     ) -> None:
         self._store, self._clock, self._broker, self._broker_detail = store, clock, broker, broker_detail
         self._watched = watched
-        self._on_accounts = on_accounts
-        self._accounts = accounts
         self._seen: dict[str, tuple[int, datetime]] = {}
         self._said_down_s = float("-inf")
         self._over = threading.Event()
@@ -65,7 +57,7 @@ class Keeper:
                     self._said_down_s = now_s
 
     def once(self) -> None:
-        """Beat for the database and the broker; pass changed accounts on."""
+        """Beat for the database and the broker."""
         now = self._clock.utc_now()
         broker = self._watched.get("broker")
         answers = broker.poll() is None if broker else reachable(self._broker.host, self._broker.port)
@@ -91,10 +83,6 @@ class Keeper:
                 state="up" if answers else "degraded",
                 detail=self._broker_detail,
             )
-            accounts = units.broker_hashes(conn) if self._on_accounts else None
-        if self._on_accounts and accounts is not None and accounts != self._accounts:
-            self._on_accounts(accounts)
-            self._accounts = accounts
 
     def _started_at(self, id: str, pid: int, now: datetime) -> datetime:
         was_pid, since = self._seen.get(id, (None, now))

@@ -18,7 +18,7 @@ from alertwall.supervisor import Signals, Supervisor
 from configs.site import Site
 from models.clock import SystemClock
 from models.errors import StoreDown
-from models.store import units
+from models.store import parts, units
 from models.store.migrate import migrate
 from models.store.pool import Store
 
@@ -90,8 +90,6 @@ class Running:
                 self._site.broker_link,
                 detail,
                 watched=watched,
-                accounts=accounts,
-                on_accounts=(lambda accounts: admit(folder, accounts)) if spec else None,
             )
             self._own = [self._add(supervisor, argv) for argv in self._own_parts()]
             for argv in self._more:
@@ -111,6 +109,7 @@ class Running:
                 if applied := migrate(self._site.dsn):
                     log.info("database: migrations %s applied", ", ".join(map(str, applied)))
                 provision.provision(store, self._site)
+                forget_parts(store)
                 self._on_database(store)
                 self._show_setup_token(store)
             except StoreDown as down:
@@ -158,7 +157,8 @@ class Running:
         return child
 
 
-def admit(folder: StateFolder, accounts: list[tuple[str, str]]) -> None:
-    """Let the embedded broker know which units may sign in from now on."""
-    if broker.admit(folder.path, accounts):
-        log.info("embedded broker: %d alarm units may sign in", len(accounts))
+def forget_parts(store: Store) -> None:
+    """Let only those count as up that beat from now on."""
+    with store.transaction() as conn:
+        for part in parts.listing(conn):
+            parts.remove(conn, part.id)
