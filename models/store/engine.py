@@ -9,7 +9,7 @@ import psycopg
 from psycopg import Connection, IsolationLevel, sql
 from psycopg.errors import SerializationFailure
 
-from models.errors import StoreDown
+from models.errors import ConfigError, StoreDown
 
 PARTITIONS_AHEAD_DAYS = 3
 PARTITIONS_BEHIND_DAYS = 1
@@ -112,8 +112,8 @@ class Plain:
         conn.execute("SELECT FROM feed_mark WHERE name = 'rolled' FOR UPDATE")
         # every transaction below xmin has ended, so nothing can appear at or before this row any more
         top = conn.execute(
-            """SELECT tx::text, seq FROM event_uncounted WHERE tx < pg_snapshot_xmin(pg_current_snapshot())
-               ORDER BY tx DESC, seq DESC LIMIT 1"""
+            """SELECT u.tx::text, u.seq FROM event_uncounted u WHERE u.tx < pg_snapshot_xmin(pg_current_snapshot())
+               ORDER BY u.tx DESC, u.seq DESC LIMIT 1"""
         ).fetchone()
         if top is None:
             return
@@ -150,7 +150,11 @@ class Timescale:
     series_clause = ""
 
     def prepare(self, conn: Connection[Any]) -> None:
-        conn.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
+        try:
+            conn.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
+        except psycopg.Error as refused:
+            expected = "a TimescaleDB that is loaded (shared_preload_libraries) and that this user may create"
+            raise ConfigError("database", f"{expected}: {str(refused).strip()}") from refused
 
     def make_series(self, conn: Connection[Any], table: str, today: datetime) -> None:  # noqa: ARG002
         conn.execute(

@@ -109,10 +109,11 @@ def can_resume(conn: Connection[Any], cursor: Cursor) -> bool:
 
 def read(conn: Connection[Any], cursor: Cursor, limit: int = READ_LIMIT) -> list[FeedRow]:
     """Return what follows ``cursor``, oldest first."""
+    # the order is that of f.tx: a bare tx would be the text beside it, where 10 comes before 9
     rows = conn.execute(
-        """SELECT tx::text, seq, at, area, kind, ref, body FROM feed
-           WHERE (tx, seq) > (%s::text::xid8, %s) AND tx < pg_snapshot_xmin(pg_current_snapshot())
-           ORDER BY tx, seq LIMIT %s""",
+        """SELECT f.tx::text, f.seq, at, area, kind, ref, body FROM feed f
+           WHERE (f.tx, f.seq) > (%s::text::xid8, %s) AND f.tx < pg_snapshot_xmin(pg_current_snapshot())
+           ORDER BY f.tx, f.seq LIMIT %s""",
         (str(cursor.tx), cursor.seq, limit),
     ).fetchall()
     return [FeedRow(Cursor(int(tx), seq), *rest) for tx, seq, *rest in rows]
@@ -121,7 +122,7 @@ def read(conn: Connection[Any], cursor: Cursor, limit: int = READ_LIMIT) -> list
 def prune(conn: Connection[Any], before: datetime) -> int:
     """Forget rows written before ``before`` and remember how far that went; returns how many."""
     first_kept = conn.execute(
-        "SELECT tx::text, seq FROM feed WHERE at >= %s ORDER BY tx, seq LIMIT 1", (before,)
+        "SELECT f.tx::text, f.seq FROM feed f WHERE at >= %s ORDER BY f.tx, f.seq LIMIT 1", (before,)
     ).fetchone()
     row = conn.execute(
         """WITH gone AS (DELETE FROM feed WHERE at < %s AND (tx, seq) < (%s::text::xid8, %s)
