@@ -326,9 +326,7 @@ def test_live_pictures_follow_the_matrix(here: Matrix) -> None:
             client = here.world.client(here.secret(identity))
             allowed = identity in WATCH and area == OWN
             try:
-                with client.websocket_connect(
-                    f"/api/v1/cameras/{camera.id}/live", headers={"Host": "127.0.0.1"}
-                ) as opened:
+                with client.websocket_connect(path, headers={"Host": "127.0.0.1"}) as opened:
                     assert "mime" in opened.receive_json()
                 granted = True
             except WebSocketDisconnect:
