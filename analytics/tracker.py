@@ -213,7 +213,7 @@ class Tracker:
         started = Tracks(
             id=np.arange(self._next_id, self._next_id + count, dtype=np.int64),
             xyxy=found.xyxy.copy(),
-            centre=(found.xyxy[:, :2] + found.xyxy[:, 2:]) / 2,
+            centre=((found.xyxy[:, :2] + found.xyxy[:, 2:]) / 2).astype(np.float32),
             size=found.xyxy[:, 2:] - found.xyxy[:, :2],
             velocity=np.zeros((count, 2), np.float32),
             doubt=np.tile(np.array([[rules.jitter**2, 0, rules.speed**2]], np.float32), (count, 1)),
