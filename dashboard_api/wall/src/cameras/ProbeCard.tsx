@@ -18,7 +18,7 @@ export function ProbeCard({ probe, probing, canProbe, onProbe }: Props) {
   return (
     <section className="panel dialog" data-testid="probe-card" data-ok={probe?.ok}>
       <div style={{ display: "flex", gap: 12, alignItems: "center" }}>
-        <Button variant="light" onClick={onProbe} loading={probing} disabled={!canProbe} data-testid="camera-probe">
+        <Button variant="light" onClick={onProbe} loading={probing} disabled={!canProbe} style={{ flex: "none" }} data-testid="camera-probe">
           {t("camera.probe")}
         </Button>
         <span className="dim">{probing ? t("camera.probing") : t("camera.probe_hint")}</span>

@@ -1,5 +1,6 @@
 import { Button, Modal, Textarea } from "@mantine/core";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
+import { sendOnEnter } from "../ui/keys";
 import type { Disposition } from "../api/types";
 import { useWords } from "../i18n";
 
@@ -17,6 +18,14 @@ export function CloseModal({ opened, busy, onClose, onConfirm }: Props) {
   const { t, say } = useWords();
   const [chosen, setChosen] = useState<Disposition | null>(null);
   const [text, setText] = useState("");
+  const choices = useRef<HTMLDivElement>(null);
+  const pick = (index: number): void => {
+    setChosen(DISPOSITIONS[index]!);
+    (choices.current?.children[index] as HTMLElement | undefined)?.focus();
+  };
+  const confirm = (): void => {
+    if (chosen && !busy) void onConfirm(chosen, text.trim());
+  };
   useEffect(() => {
     if (!opened) return;
     setChosen(null);
@@ -28,15 +37,21 @@ export function CloseModal({ opened, busy, onClose, onConfirm }: Props) {
         className="dialog"
         onSubmit={(event) => {
           event.preventDefault();
-          if (chosen) void onConfirm(chosen, text.trim());
+          confirm();
         }}
         onKeyDown={(event) => {
           if ((event.target as HTMLElement).tagName === "TEXTAREA") return;
-          const named = DISPOSITIONS[Number(event.key) - 1];
-          if (named) setChosen(named);
+          const at = DISPOSITIONS.indexOf(chosen ?? "genuine");
+          if (DISPOSITIONS[Number(event.key) - 1]) pick(Number(event.key) - 1);
+          else if (event.key === "ArrowDown") pick(Math.min(at + (chosen ? 1 : 0), DISPOSITIONS.length - 1));
+          else if (event.key === "ArrowUp") pick(Math.max(at - 1, 0));
+          // Enter on the chosen one means it; on another one it only chooses
+          else if (event.key === "Enter" && chosen && event.target === choices.current?.children[at]) confirm();
+          else return;
+          event.preventDefault();
         }}
       >
-        <div className="dispositions" role="radiogroup" aria-label={t("incident.close_title")}>
+        <div className="dispositions" ref={choices} role="radiogroup" aria-label={t("incident.close_title")}>
           {DISPOSITIONS.map((disposition, index) => (
             <button
               key={disposition}
@@ -58,6 +73,7 @@ export function CloseModal({ opened, busy, onClose, onConfirm }: Props) {
           autosize
           minRows={2}
           onChange={(event) => setText(event.currentTarget.value)}
+          onKeyDown={sendOnEnter(confirm)}
           data-testid="close-text"
         />
         <div className="dialog-foot">

@@ -4,6 +4,7 @@ import type { Patrol } from "../api/types";
 import { useWords } from "../i18n";
 import { useLive } from "../live/hooks";
 import { State } from "../ui/bits";
+import { sendOnEnter } from "../ui/keys";
 
 interface Props {
   opened: boolean;
@@ -37,13 +38,16 @@ export function DispatchModal({ opened, busy, onClose, onSend }: Props) {
     setNote("");
     // the choice is made when the dialog opens, not whenever a patrol changes
   }, [opened]);
+  const send = (): void => {
+    if (chosen && !busy) void onSend(chosen, note.trim());
+  };
   return (
     <Modal opened={opened} onClose={onClose} title={t("dispatch.title")} centered size="lg">
       <form
         className="dialog"
         onSubmit={(event) => {
           event.preventDefault();
-          if (chosen) void onSend(chosen, note.trim());
+          send();
         }}
       >
         {ready.length === 0 && <p className="empty">{t("dispatch.none")}</p>}
@@ -75,6 +79,7 @@ export function DispatchModal({ opened, busy, onClose, onSend }: Props) {
           minRows={2}
           data-autofocus
           onChange={(event) => setNote(event.currentTarget.value)}
+          onKeyDown={sendOnEnter(send)}
           data-testid="dispatch-note"
         />
         <div className="dialog-foot">

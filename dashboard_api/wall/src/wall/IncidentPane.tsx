@@ -7,6 +7,7 @@ import { useCan, useSession } from "../app/session";
 import { useWords } from "../i18n";
 import { useLive, useLoad, useStore } from "../live/hooks";
 import { Age, errorText, ErrorText, Facts, Moment, position, PriorityMark } from "../ui/bits";
+import { sendOnEnter } from "../ui/keys";
 import { Assignments } from "./Assignments";
 import { CloseModal } from "./CloseModal";
 import { DispatchModal } from "./DispatchModal";
@@ -275,9 +276,7 @@ function CommentBox({ box, send, busy }: CommentProps) {
         onChange={(event) => setText(event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key === "Escape") event.currentTarget.blur();
-          if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
-          event.preventDefault();
-          void submit();
+          sendOnEnter(() => void submit())(event);
         }}
         data-testid="incident-comment-text"
       />
