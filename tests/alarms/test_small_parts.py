@@ -65,10 +65,9 @@ def test_inbox_keeps_order_and_bounds() -> None:
     inbox = Inbox(capacity=10)
     for number in range(10):
         inbox.put(delivery(number))
-    assert not inbox.has_room
+    assert (inbox.has_room, inbox.half_empty) == (False, False)
     assert [item.topic for item in inbox.take(4, timeout_s=0)] == ["0", "1", "2", "3"]
-    assert inbox.has_room
-    assert not inbox.half_empty
+    assert (inbox.has_room, inbox.half_empty) == (True, False)
     assert len(inbox.take(100, timeout_s=0)) == 6
     assert inbox.take(1, timeout_s=0) == []
 
