@@ -164,3 +164,17 @@ def _boxes(cells: NDArray[np.bool_]) -> Boxes:
     count, _labels, stats, _centres = cv2.connectedComponentsWithStats(cells.view(np.uint8), connectivity=8)
     left, top, width, height = stats[1:count, :4].T.astype(np.int64)
     return np.stack([left, top, left + width, top + height], axis=1) * CELL_PX
+
+
+def share_moving(boxes_px: NDArray[np.float32], cells: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return (n,): which share of each box's cells moves."""
+    total = np.zeros((cells.shape[0] + 1, cells.shape[1] + 1))
+    total[1:, 1:] = cells.cumsum(axis=0).cumsum(axis=1)
+    edges = boxes_px / CELL_PX
+    low = np.floor(edges[:, :2]).astype(np.int64)
+    high = np.maximum(np.ceil(edges[:, 2:]).astype(np.int64), low + 1)
+    limit = np.array(cells.shape[::-1])
+    (left, top), (right, bottom) = np.clip(low, 0, limit).T, np.clip(high, 0, limit).T
+    moving = total[bottom, right] - total[top, right] - total[bottom, left] + total[top, left]
+    share: NDArray[np.float64] = moving / np.maximum((right - left) * (bottom - top), 1)
+    return share

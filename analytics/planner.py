@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
+from analytics.detections import Floats
 from analytics.detector import InputSizes
 from analytics.letterbox import View
 
@@ -26,7 +26,6 @@ SIZES_STEP_PX = 64
 """Regions come in few sizes, so that a runtime prepares few."""
 
 Rect = tuple[float, float, float, float]
-Boxes = NDArray[np.int64] | NDArray[np.float32]
 
 
 class Look(StrEnum):
@@ -48,7 +47,7 @@ class Plan:
         return sum(view.pixels for view in self.views)
 
     @property
-    def rects(self) -> NDArray[np.float32]:
+    def rects(self) -> Floats:
         """Return (n, 4): the parts of the frame that are looked at."""
         sides = [(view.left_px, view.top_px, view.right_px, view.bottom_px) for view in self.views]
         return np.array(sides, np.float32).reshape(-1, 4)
@@ -68,11 +67,11 @@ class Planner:
         self._scale = min(max(sizes.long_px / max(size_px), sizes.min_scale), ENLARGE_MOST)
         self.full = Plan(Look.FULL, tuple(self._views(self._whole, step_px=sizes.stride_px)))
 
-    def plan(self, boxes_px: Sequence[Boxes], *, everything: bool) -> Plan:
-        """Choose for a frame in which ``boxes_px`` (each (n, 4)) move; ``everything`` asks for all of it."""
+    def plan(self, boxes_px: Floats, *, everything: bool) -> Plan:
+        """Choose for a frame in which ``boxes_px`` (n, 4) move; ``everything`` asks for all of it."""
         if everything:
             return self.full
-        wanted = [self._around(box) for boxes in boxes_px for box in boxes.tolist()]
+        wanted = [self._around(box) for box in boxes_px.tolist()]
         if not wanted:
             return NOTHING
         views = tuple(view for rect in self._merged(wanted) for view in self._views(rect))

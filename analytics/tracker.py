@@ -122,11 +122,13 @@ class Tracker:
         """Return which tracks have stood still for a while."""
         return time_s - self.tracks.resting_since_s >= self._settings.stationary_after_s
 
-    def update(self, found: Detections, time_s: float, *, looked: Floats | None = None) -> Mask:
+    def update(
+        self, found: Detections, time_s: float, *, looked: Floats | None = None, stirred: Mask | None = None
+    ) -> Mask:
         """Continue tracks with ``found``, start new ones, drop lost ones; return which tracks were seen and are sure.
 
         ``looked`` (m, 4) names the parts of the picture that were looked at, None all of it: an object outside
-        them is not missed.
+        them is not missed. ``stirred`` tells which boxes hold motion: only those can show that an object moved.
         """
         rules = self._settings
         tracks = self.tracks
@@ -144,7 +146,8 @@ class Tracker:
         _match(near, track_of, high, rules.gate_high)
         _match(near * recent[:, None], track_of, ~high, rules.gate_low)
         matched = np.flatnonzero(track_of >= 0)
-        self._continue(track_of[matched], found[matched], time_s)
+        still = np.zeros(len(found), np.bool_) if stirred is None else ~stirred
+        self._continue(track_of[matched], found[matched], time_s, still[matched])
         missed = np.ones(len(tracks), np.bool_)
         missed[track_of[matched]] = False
         tracks.missed_s[missed & _within(boxes, looked)] += elapsed
@@ -165,7 +168,7 @@ class Tracker:
         patience = np.where(self.resting(time_s), rules.keep_stationary_s, rules.keep_s)
         return np.where(self.tracks.hits < rules.confirm_hits, rules.tentative_s, patience)
 
-    def _continue(self, which: Ints, found: Detections, time_s: float) -> None:
+    def _continue(self, which: Ints, found: Detections, time_s: float, still: Mask) -> None:
         rules, tracks = self._settings, self.tracks
         self._believe(which, found, time_s)
         tracks.xyxy[which] = found.xyxy
@@ -176,7 +179,7 @@ class Tracker:
         tracks.seen_s[which] = time_s
         home = tracks.resting_xyxy[which]
         shared = np.diagonal(overlaps(home, found.xyxy)) if len(which) else np.empty(0, np.float32)
-        left = which[shared < rules.stationary_iou]
+        left = which[(shared < rules.stationary_iou) & ~still]
         tracks.moved[left] = True
         tracks.resting_since_s[left] = time_s
         tracks.resting_xyxy[left] = tracks.xyxy[left]

@@ -1,0 +1,69 @@
+"""What a rule says of one frame; stored, it is an event."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from analytics.detector import DetectorSpec
+from analytics.planner import Plan
+from analytics.rules import Verdict
+from analytics.snapshot import jpeg
+from analytics.tracker import Tracks
+from models.camera import Rule
+from models.frame import Frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One rule, one object, one moment; ``attrs`` (JSON) is what it takes to say why."""
+
+    camera_id: str
+    time: datetime
+    rule: Rule
+    label: str
+    score: float
+    track_id: int
+    box_px: tuple[int, int, int, int]
+    attrs: dict[str, Any]
+    jpeg: bytes
+
+
+def finding_of(verdict: Verdict, tracks: Tracks, frame: Frame, plan: Plan, spec: DetectorSpec) -> Finding:
+    """Write down a verdict with everything that led to it."""
+    rule, index = verdict.rule, verdict.index
+    width, height = frame.size_px
+    left, top, right, bottom = (round(float(edge)) for edge in tracks.xyxy[index])
+    attrs: dict[str, Any] = {
+        "frame": {"seq": frame.seq, "width_px": width, "height_px": height, "pts_s": frame.pts_s},
+        "look": plan.look.value,
+        "geometry": [list(point) for point in rule.points],
+        "thresholds": {
+            "confirm_frames": rule.confirm_frames,
+            "cool_down_s": rule.cool_down_s,
+            "min_score": rule.min_score,
+            "conf_high": spec.conf_high,
+            "conf_low": spec.conf_low,
+        },
+        "detector": {
+            "name": spec.name,
+            "digest": spec.digest,
+            "backend": spec.backend,
+            "device": spec.device,
+            "precision": spec.precision,
+        },
+        # seconds before the finding, and anchors in 0..1 of the picture
+        "track": [[time_s - frame.monotonic_s, x / width, y / height] for time_s, x, y in tracks.history(index)],
+    }
+    if verdict.direction is not None:
+        attrs["direction"] = verdict.direction.value
+    return Finding(
+        camera_id=frame.camera_id,
+        time=frame.captured_at,
+        rule=rule,
+        label=spec.labels[int(tracks.class_id[index])],
+        score=float(tracks.score[index]),
+        track_id=int(tracks.id[index]),
+        box_px=(max(left, 0), max(top, 0), min(right, width), min(bottom, height)),
+        attrs=attrs,
+        jpeg=jpeg(frame),
+    )

@@ -1,0 +1,204 @@
+"""Frames of many cameras in, findings out.
+
+Per camera one slot in which the newest frame wins; one thread that looks for motion, plans, feeds the detector,
+tracks and judges. Nothing here ever waits for a detector, and ingest never waits for anything here.
+"""
+
+import itertools
+import logging
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from analytics.detector import Answer, Detector
+from analytics.finding import Finding
+from analytics.motion import Change
+from analytics.scheduler import DeficitRoundRobin
+from analytics.watch import CameraWatch
+from models.camera import Rule
+from models.clock import Clock
+from models.frame import DecodeMode, Frame
+
+log = logging.getLogger(__name__)
+
+IDLE_WAIT_S = 0.5
+LATENCIES_KEPT = 512
+
+
+class Pipeline:
+    """Watches cameras with one detector, which it owns and closes. Every method may be called from any thread."""
+
+    def __init__(
+        self,
+        detector: Detector,
+        *,
+        clock: Clock,
+        on_finding: Callable[[Finding], None],
+        detect_fps: float = 5.0,
+        threaded: bool = True,
+    ) -> None:
+        """Start watching; without ``threaded`` the owner calls `run_once` itself."""
+        self._detector, self._clock, self._on_finding = detector, clock, on_finding
+        self._detect_fps = detect_fps
+        self._cameras: dict[str, CameraWatch] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._closing = False
+        self._turns = DeficitRoundRobin()
+        self._tickets = itertools.count(1)
+        self._under_way: dict[int, CameraWatch] = {}
+        self._latencies_s: deque[float] = deque(maxlen=LATENCIES_KEPT)
+        self._counts: Counter[str] = Counter()
+        self._forget: list[str] = []
+        detector.on_ready(self._wake.set)
+        self._thread = threading.Thread(target=self._run, name="analytics") if threaded else None
+        if self._thread:
+            self._thread.start()
+
+    def add_camera(self, camera_id: str, rules: Sequence[Rule]) -> None:
+        """Watch a camera; one that is watched already starts anew."""
+        watch = CameraWatch.of(camera_id, rules, self._detector.spec, self._detect_fps)
+        with self._lock:
+            self._cameras[camera_id] = watch
+            self._forget.append(camera_id)
+
+    def set_rules(self, camera_id: str, rules: Sequence[Rule]) -> None:
+        """Replace a camera's rules; objects that a kept rule has raised stay raised."""
+        with self._lock:
+            if watch := self._cameras.get(camera_id):
+                watch.fresh_rules = tuple(rules)
+
+    def remove_camera(self, camera_id: str) -> None:
+        """Stop watching a camera; a look that is under way raises nothing more."""
+        with self._lock:
+            self._cameras.pop(camera_id, None)
+            self._forget.append(camera_id)
+
+    def put(self, frame: Frame) -> None:
+        """Offer a frame: kept if it is due, in place of an older one that nobody has looked at."""
+        with self._lock:
+            watch = self._cameras.get(frame.camera_id)
+            if watch is None:
+                return
+            watch.counts["offered"] += 1
+            if not watch.rate.due(frame.monotonic_s):
+                watch.counts["not_due"] += 1
+                return
+            watch.counts["lost"] += watch.slot is not None
+            watch.slot = frame
+        self._wake.set()
+
+    def mode(self, camera_id: str) -> DecodeMode:
+        """Tell what the decode gate should let through: all of it while something moves, else key frames."""
+        watch = self._cameras.get(camera_id)
+        moving = watch is not None and self._clock.monotonic_s() < watch.active_until_s
+        return DecodeMode.ACTIVE if moving else DecodeMode.QUIET
+
+    def stats(self) -> dict[str, Any]:
+        """Return counters and latencies, in JSON types."""
+        with self._lock:
+            cameras = {camera_id: dict(watch.counts) for camera_id, watch in self._cameras.items()}
+            latencies_ms = np.array(self._latencies_s) * 1000
+        spec = self._detector.spec
+        places = (50, 95, 99)
+        measured = np.percentile(latencies_ms, places).tolist() if len(latencies_ms) else [None] * len(places)
+        return {
+            "detector": {
+                "name": spec.name,
+                "backend": spec.backend,
+                "device": spec.device,
+                "precision": spec.precision,
+                "digest": spec.digest,
+            },
+            "latency_ms": {f"p{place}": value for place, value in zip(places, measured, strict=True)},
+            "counts": dict(self._counts),
+            "cameras": cameras,
+        }
+
+    def close(self) -> None:
+        """Stop; what is under way is given up."""
+        self._closing = True
+        self._wake.set()
+        if self._thread:
+            self._thread.join()
+        self._detector.close()
+
+    def run_once(self) -> None:
+        """Do all that can be done now without waiting."""
+        for camera_id in self._take_forgotten():
+            self._detector.forget(camera_id)
+        for watch, frame in self._take_slots():
+            self._consider(watch, frame)
+        for answer in self._detector.poll():
+            self._conclude(answer)
+        self._feed()
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._wake.wait(IDLE_WAIT_S)
+            self._wake.clear()
+            try:
+                self.run_once()
+            except Exception:
+                self._counts["errors"] += 1
+                log.exception("analytics goes on after an error")
+
+    def _take_forgotten(self) -> list[str]:
+        with self._lock:
+            forgotten, self._forget = self._forget, []
+        return forgotten
+
+    def _take_slots(self) -> list[tuple[CameraWatch, Frame]]:
+        taken = []
+        with self._lock:
+            for watch in self._cameras.values():
+                if watch.slot is not None:
+                    taken.append((watch, watch.slot))
+                    watch.slot = None
+                watch.take_rules()
+        return taken
+
+    def _consider(self, watch: CameraWatch, frame: Frame) -> None:
+        if watch.consider(frame) in (Change.CUT, Change.LIGHT):
+            self._detector.forget(watch.camera_id)
+
+    def _feed(self) -> None:
+        with self._lock:
+            cameras = dict(self._cameras)
+        while self._detector.free() > 0:
+            waiting = {
+                watch.camera_id: (watch.wanting.plan.pixels, watch.weight)
+                for watch in cameras.values()
+                if watch.wanting is not None and watch.under_way is None
+            }
+            if not waiting:
+                return
+            watch = cameras[self._turns.choose(waiting)]
+            job, watch.wanting = watch.wanting, None
+            assert job is not None
+            watch.under_way = job
+            ticket = next(self._tickets)
+            self._under_way[ticket] = watch
+            self._detector.submit(ticket, job.frame, job.plan.views)
+
+    def _conclude(self, answer: Answer) -> None:
+        watch = self._under_way.pop(answer.ticket)
+        job, watch.under_way = watch.under_way, None
+        assert job is not None
+        self._counts["detected"] += 1
+        if answer.failure:
+            self._counts["failed"] += 1
+            log.warning("the detector failed on a frame of %s: %s", watch.camera_id, answer.failure)
+            return
+        if self._cameras.get(watch.camera_id) is not watch:
+            return
+        findings = watch.conclude(job, answer.found)
+        self._latencies_s.append(self._clock.monotonic_s() - job.frame.monotonic_s)
+        for finding in findings:
+            self._on_finding(finding)
+
+
+__all__ = ["Finding", "Pipeline"]

@@ -1,0 +1,138 @@
+"""One camera as analytics sees it: what moves, what is tracked, what is due to be looked at."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from analytics.detections import Detections
+from analytics.detector import DetectorSpec
+from analytics.finding import Finding, finding_of
+from analytics.motion import Change, Motion, MotionWatch, share_moving
+from analytics.planner import NOTHING, Look, Plan, Planner
+from analytics.rules import RuleBook
+from analytics.scheduler import Rate
+from analytics.tracker import Tracker, TrackerSettings
+from models.camera import Rule
+from models.frame import Frame
+
+ACTIVE_S = 10.0
+"""Every frame is decoded for so long after the last motion."""
+RECHECK_TRACKS_S = 10.0
+"""A full look so often while something stands in the picture, moving or not."""
+RECHECK_S = 30.0
+"""A full look so often whatever happens: motion is not everything."""
+RECENT_TRACK_S = 1.0
+STIRRED_SHARE = 0.1
+"""So much of a box must move before its object has moved: boxes of still things waver too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One frame that the detector is to look at, or is looking at."""
+
+    frame: Frame
+    plan: Plan
+    motion: Motion
+    scene: int
+    """Cuts before it; what was found in an earlier scene means nothing in this one."""
+
+
+@dataclass(slots=True)
+class CameraWatch:
+    """Used by the scheduler's thread alone, but for `rate`, `slot`, `fresh_rules` and the counters of `put`."""
+
+    camera_id: str
+    spec: DetectorSpec
+    rate: Rate
+    book: RuleBook
+    tracker: Tracker
+    motion: MotionWatch = field(default_factory=MotionWatch)
+    planner: Planner | None = None
+    slot: Frame | None = None
+    """The newest frame that nobody has looked at."""
+    fresh_rules: tuple[Rule, ...] | None = None
+    wanting: Job | None = None
+    """The newest frame that wants the detector."""
+    under_way: Job | None = None
+    active_until_s: float = 0.0
+    last_full_s: float = -RECHECK_S
+    scene: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, camera_id: str, rules: Sequence[Rule], spec: DetectorSpec, detect_fps: float) -> "CameraWatch":
+        settings = TrackerSettings(conf_high=spec.conf_high)
+        tracker = Tracker(settings, classes=len(spec.labels))
+        return cls(camera_id, spec, Rate(detect_fps), book_of(rules, spec), tracker)
+
+    @property
+    def weight(self) -> float:
+        """Its share of the detector: twice as much while something moves in it."""
+        return 2.0 if len(self.tracker.tracks) else 1.0
+
+    def take_rules(self) -> None:
+        """Put rules that were set meanwhile into force."""
+        fresh, self.fresh_rules = self.fresh_rules, None
+        if fresh is not None:
+            book = book_of(fresh, self.spec)
+            book.adopt(self.book)
+            self.book = book
+
+    def consider(self, frame: Frame) -> Change:
+        """Look for motion in ``frame`` and note in `wanting` what the detector should see of it."""
+        plan, motion = self._plan(frame)
+        if plan.look is Look.SKIP:
+            return motion.change
+        if self.wanting is not None:
+            self.counts["detector_busy"] += 1
+            if self.planner and self.wanting.plan.look is Look.FULL:
+                plan = self.planner.full
+        self.wanting = Job(frame, plan, motion, self.scene)
+        return motion.change
+
+    def _plan(self, frame: Frame) -> tuple[Plan, Motion]:
+        now_s = frame.monotonic_s
+        if self.planner is None or self.planner.size_px != frame.size_px:
+            self.planner = Planner(frame.size_px, self.spec.sizes)
+        motion = self.motion.look(frame.y, now_s)
+        self.counts["looked"] += 1
+        self.counts[motion.change.value] += 1
+        if motion.change is Change.CUT:
+            self.tracker.reset()
+            self.book.reset()
+            self.scene += 1
+        if not self.book.rules:
+            return NOTHING, motion
+        if motion.change is not Change.STILL:
+            self.active_until_s = now_s + ACTIVE_S
+        tracks = self.tracker.tracks
+        recheck_s = RECHECK_TRACKS_S if len(tracks) else RECHECK_S
+        everything = motion.change is Change.CUT or now_s - self.last_full_s >= recheck_s
+        awake = ~self.tracker.resting(now_s) & (tracks.missed_s <= RECENT_TRACK_S)
+        boxes = np.concatenate([motion.boxes_px.astype(np.float32), self.tracker.predicted(now_s)[awake]])
+        plan = self.planner.plan(boxes, everything=everything)
+        if plan.look is Look.FULL:
+            self.last_full_s = now_s
+        self.counts[plan.look.value] += 1
+        return plan, motion
+
+    def conclude(self, job: Job, found: Detections) -> list[Finding]:
+        """Take what the detector found in ``job`` into tracks and rules; return what the rules say."""
+        if job.scene != self.scene:
+            return []
+        now_s = job.frame.monotonic_s
+        stirred = share_moving(found.xyxy, job.motion.cells) >= STIRRED_SHARE
+        looked = None if job.plan.look is Look.FULL else job.plan.rects
+        seen = self.tracker.update(found, now_s, looked=looked, stirred=stirred)
+        tracks = self.tracker.tracks
+        if np.any(~self.tracker.resting(now_s)):
+            self.active_until_s = max(self.active_until_s, now_s + RECENT_TRACK_S)
+        verdicts = self.book.judge(tracks, seen, job.frame.size_px, now_s)
+        self.counts["findings"] += len(verdicts)
+        return [finding_of(verdict, tracks, job.frame, job.plan, self.spec) for verdict in verdicts]
+
+
+def book_of(rules: Sequence[Rule], spec: DetectorSpec) -> RuleBook:
+    return RuleBook(rules, labels=spec.labels, tells_classes=spec.tells_classes)
