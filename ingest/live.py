@@ -82,6 +82,11 @@ class Viewer:
         return len(self._queue)
 
     @property
+    def began(self) -> bool:
+        """Whether there ever was something to send."""
+        return self._last_seq >= 0 and not self._waits_for_key
+
+    @property
     def problem(self) -> str:
         return self._ended or ""
 

@@ -1,0 +1,297 @@
+"""The cameras that a worker holds: added, changed and removed while the others run on."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from alertwall.analysis import Analysis
+from alertwall.camera_watch import CameraWatch
+from alertwall.outbox import Fact, NewSegment
+from configs.site import Site
+from ingest.address import networks
+from ingest.disk import DiskWriter
+from ingest.link import CameraLink, LinkConfig
+from ingest.live import LiveFanout
+from ingest.recorder import FOLDER, Recorder
+from ingest.segment_file import NotASegment, recover, started_at
+from ingest.stream import OpenLimiter
+from models.camera import UP_STATES, Camera, CameraState, LinkState, Rule
+from models.clock import Clock
+from models.errors import BadInput
+from models.timeline import GapCause, Segment
+
+STATE_EVERY_S = 5.0
+END_WITHIN_S = 2.0
+LEFT_OPEN = timedelta(minutes=3)
+"""How far before its last sign of life a killed worker may have left an unregistered file."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """What the store says about one camera. ``last_seen_at`` and ``gap_open`` are of an earlier worker."""
+
+    camera: Camera
+    password: str = field(default="", repr=False)
+    rules: tuple[Rule, ...] = ()
+    last_seen_at: datetime | None = None
+    gap_open: bool = False
+
+
+@dataclass(slots=True)
+class Held:
+    """One camera in this worker."""
+
+    registration: Registration
+    watch: CameraWatch
+    live: LiveFanout
+    link: CameraLink | None = None
+    refused: str = ""
+    told: tuple[LinkState, str, bool] | None = None
+    told_at_s: float = float("-inf")
+
+
+class CameraSet:
+    """Changed by the worker's main thread alone; `get` and `held` may be asked from any."""
+
+    def __init__(
+        self,
+        site: Site,
+        worker_id: str,
+        *,
+        clock: Clock,
+        disk: DiskWriter,
+        analysis: Analysis,
+        put: Callable[..., None],
+    ) -> None:
+        self._site, self._worker_id, self._clock = site, worker_id, clock
+        self._disk, self._analysis, self._put = disk, analysis, put
+        self._networks = networks(site.ingest.allowed_networks)
+        self._opens = OpenLimiter(site.ingest.max_concurrent_opens)
+        self.held: dict[str, Held] = {}
+        self._ending: list[CameraLink] = []
+        self._lock = threading.Lock()
+
+    def get(self, camera_id: str) -> Held | None:
+        return self.held.get(camera_id)
+
+    # registrations
+
+    def take(self, registrations: Iterable[Registration]) -> None:
+        """Make the held cameras be these."""
+        wanted = {one.camera.id: one for one in registrations}
+        for camera_id in [known for known in self.held if known not in wanted]:
+            self._remove(camera_id)
+        for registration in wanted.values():
+            self._set(registration)
+        self._ending = [link for link in self._ending if not link.join(0)]
+
+    def _set(self, registration: Registration) -> None:
+        camera = registration.camera
+        held = self.held.get(camera.id)
+        if held is None:
+            held = self.held[camera.id] = self._new(registration)
+        elif held.registration == registration:
+            return
+        before, held.registration = held.registration, registration
+        held.watch.camera = camera
+        if not camera.enabled:
+            self._end_link(held)
+            self._analysis.remove(camera.id)
+            self._put(*held.watch.disabled(self._clock.utc_now()))
+            return
+        if not before.camera.enabled:
+            held.watch.enabled(self._clock.utc_now(), self._clock.monotonic_s())
+        self._analysis.set_camera(camera.id, registration.rules)
+        config = self._config(registration)
+        same = held.link is not None and held.link.config == config and before.camera.record == camera.record
+        if not same:
+            self._end_link(held)
+            self._start_link(held, config)
+
+    def _new(self, registration: Registration) -> Held:
+        now, now_s = self._clock.utc_now(), self._clock.monotonic_s()
+        watch = CameraWatch(
+            registration.camera,
+            now=now,
+            now_s=now_s,
+            last_seen_at=registration.last_seen_at,
+            gap_open=registration.gap_open,
+        )
+        self._put(*watch.begin())
+        since = (registration.last_seen_at or now) - LEFT_OPEN
+        self._disk.submit(lambda: self._recover(registration.camera.id, since, now))
+        return Held(registration, watch, LiveFanout())
+
+    def _config(self, registration: Registration) -> LinkConfig:
+        camera, said = registration.camera, self._site.ingest
+        return LinkConfig(
+            camera_id=camera.id,
+            worker_id=self._worker_id,
+            source=camera.source,
+            password=registration.password,
+            sub_path=camera.sub_path,
+            allowed_networks=self._networks,
+            open_timeout_s=said.open_timeout_s,
+            read_timeout_s=said.read_timeout_s,
+            ring_s=said.ring_s,
+        )
+
+    def _start_link(self, held: Held, config: LinkConfig) -> None:
+        camera = held.registration.camera
+        recorder = self._recorder(held) if camera.record else None
+        if recorder is None:
+            self._put(*held.watch.not_recorded(None, "", self._clock.utc_now()))
+        try:
+            held.link = CameraLink(
+                config,
+                clock=self._clock,
+                on_state=lambda _state: None,  # `states_due` compares
+                on_frame=self._analysis.put,
+                mode=lambda: self._analysis.mode(camera.id),
+                recorder=recorder,
+                live=held.live,
+                opens=self._opens,
+            )
+        except BadInput as refused:
+            held.refused = f"refused: {refused}"
+            return
+        held.refused = ""
+        held.link.start()
+
+    def _recorder(self, held: Held) -> Recorder:
+        def trouble(cause: GapCause | None, detail: str, at: datetime) -> None:
+            with self._lock:
+                facts = held.watch.not_recorded(cause, detail, at)
+            self._put(*facts)
+
+        def segment(finished: Segment) -> None:
+            self._put(NewSegment(finished))
+
+        return Recorder(
+            held.registration.camera.id,
+            self._site.media_dir,
+            self._disk,
+            clock=self._clock,
+            on_segment=segment,
+            on_trouble=trouble,
+            segment_s=self._site.ingest.segment_s,
+            min_free_bytes=round(self._site.retention.min_free_gb * 1e9),
+        )
+
+    def _end_link(self, held: Held) -> None:
+        link, held.link, held.refused = held.link, None, ""
+        if link is not None:
+            link.stop()
+            if not link.join(END_WITHIN_S):
+                self._ending.append(link)
+
+    def _remove(self, camera_id: str) -> None:
+        held = self.held.pop(camera_id)
+        self._end_link(held)
+        self._analysis.remove(camera_id)
+        held.live.end("the camera is no longer here")
+
+    def _recover(self, camera_id: str, since: datetime, before: datetime) -> None:
+        """Register what a killed worker was writing; runs in the disk thread."""
+        root = self._site.media_dir / FOLDER / camera_id
+        for day in {since.date(), before.date()}:
+            folder = root / f"{day:%Y%m%d}"
+            for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+                self._recover_file(path, camera_id, since, before)
+
+    def _recover_file(self, path: Path, camera_id: str, since: datetime, before: datetime) -> None:
+        try:
+            if since <= started_at(path) < before:
+                segment = recover(self._site.media_dir, path, camera_id)
+                if segment is not None:
+                    self._put(NewSegment(segment))
+        except NotASegment:
+            return
+        except OSError as error:
+            log.warning("segment %s cannot be recovered: %s", path.name, error)
+
+    # looking after them
+
+    def look(self) -> None:
+        """Notice silence; to be called about twice a second."""
+        now, now_s = self._clock.utc_now(), self._clock.monotonic_s()
+        for held in list(self.held.values()):
+            if not held.registration.camera.enabled:
+                continue
+            link = held.link
+            state = link.main.status if link else None
+            if link is not None:
+                link.look()
+            with self._lock:
+                facts: list[Fact] = held.watch.look(
+                    now=now,
+                    now_s=now_s,
+                    last_s=link.last_packet_s if link else None,
+                    last_at=link.last_packet_at if link else None,
+                    state=state.state if state else LinkState.NOT_FOUND,
+                    reason=state.reason if state else held.refused,
+                )
+            self._put(*facts)
+
+    def state(self, held: Held) -> CameraState:
+        if held.link is not None:
+            return held.link.state()
+        now = self._clock.utc_now()
+        enabled = held.registration.camera.enabled
+        return CameraState(
+            camera_id=held.registration.camera.id,
+            worker_id=self._worker_id,
+            state=LinkState.NOT_FOUND if enabled else LinkState.DISABLED,
+            reason=held.refused if enabled else "switched off",
+            since=now,
+            updated_at=now,
+        )
+
+    def states_due(self) -> list[CameraState]:
+        """Return what is to be written: changes at once, figures every `STATE_EVERY_S`; `told` takes note."""
+        now_s = self._clock.monotonic_s()
+        due = []
+        for held in self.held.values():
+            state = self.state(held)
+            if held.told != _gist(state) or now_s - held.told_at_s >= STATE_EVERY_S:
+                due.append(state)
+        return due
+
+    def told(self, states: Iterable[CameraState]) -> None:
+        """Remember that these were written."""
+        now_s = self._clock.monotonic_s()
+        for state in states:
+            held = self.held.get(state.camera_id)
+            if held is not None:
+                held.told, held.told_at_s = _gist(state), now_s
+
+    def counts(self) -> dict[str, int]:
+        held = list(self.held.values())
+        links = [one.link for one in held if one.link is not None]
+        return {
+            "cameras": len(held),
+            "up": sum(link.main.status.state in UP_STATES for link in links),
+            "recording": sum(bool(link.recorder and link.recorder.recording) for link in links),
+            "viewers": sum(one.live.viewers for one in held),
+            "viewer_packets_lost_total": sum(one.live.packets_lost_total for one in held),
+        }
+
+    def close(self, deadline_s: float) -> None:
+        """End every link; those that do not return by ``deadline_s`` are abandoned."""
+        links = [held.link for held in self.held.values() if held.link is not None] + self._ending
+        for held in self.held.values():
+            held.live.end("the worker is stopping")
+        for link in links:
+            link.stop()
+        for link in links:
+            if not link.join(max(0.0, deadline_s - self._clock.monotonic_s())):
+                log.warning("link of %s does not end", link.config.camera_id)
+
+
+def _gist(state: CameraState) -> tuple[LinkState, str, bool]:
+    return state.state, state.reason, state.recording

@@ -1,0 +1,284 @@
+"""`alertwall worker`: the cameras of one process: links, recording, live pictures, analytics, and what follows."""
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from alertwall import retention
+from alertwall.analysis import Analysis, Found, opener
+from alertwall.assignment import owner
+from alertwall.camera_set import CameraSet, Registration
+from alertwall.outbox import Fact, NewEvent, Outbox
+from alertwall.worker_http import WorkerPort
+from configs.site import Site
+from ingest.address import networks
+from ingest.disk import DiskWriter
+from models.camera import Camera, RuleKind
+from models.clock import Clock, SystemClock
+from models.errors import AlertwallError, NotReady, StoreDown
+from models.event import Event, EventKind, SourceKind, default_priority, event_id
+from models.store import cameras as camera_store
+from models.store import gaps, parts
+from models.store.pool import Store
+from models.store.secrets import SecretBox
+from models.store.spool import Spool
+
+PART_KIND = "worker"
+TURN_S = 0.5
+REGISTRATIONS_EVERY_S = 1.0
+RETENTION_EVERY_S = 60.0
+STOP_WITHIN_S = 3.0
+KINDS = {RuleKind.INTRUSION: EventKind.INTRUSION, RuleKind.LINE_CROSSING: EventKind.LINE_CROSSING}
+
+log = logging.getLogger(__name__)
+
+
+def run(site: Site, worker_id: str) -> int:
+    """Hold cameras until SIGTERM or SIGINT; return the exit code."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    dsn = _wait_for(lambda: site.dsn, stopping)
+    if dsn is None:
+        return 0
+    site.media_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+    store = Store(dsn, max_size=4, application=f"alertwall {worker_id}")
+    try:
+        try:
+            store.open(wait_s=5)
+        except StoreDown as down:
+            log.warning("%s; trying on", down)
+        Worker(site, worker_id, store, SystemClock()).serve(stopping)
+    finally:
+        store.close()
+    return 0
+
+
+class Worker:
+    """Joins ingest, analytics and the store; its own thread only decides, it never carries a picture."""
+
+    def __init__(self, site: Site, worker_id: str, store: Store, clock: Clock) -> None:
+        self._site, self._id, self._store, self._clock = site, worker_id, store, clock
+        self._started_at = clock.utc_now()
+        self._box = SecretBox(site.secret_key_file)
+        self._disk = DiskWriter(site.media_dir)
+        self._spool = Spool(site.state_dir / f"{worker_id}.spool")
+        self._outbox = Outbox(store, self._spool, before=self._write_snapshots)
+        self._jpegs: dict[Any, bytes] = {}
+        self._analysis = Analysis(opener(site, clock, self._found), site.analytics.detector)
+        self._cameras = CameraSet(
+            site, worker_id, clock=clock, disk=self._disk, analysis=self._analysis, put=self._outbox.put
+        )
+        self._port = WorkerPort(
+            self._cameras,
+            token=lambda: site.internal_token,
+            media_dir=site.media_dir,
+            disk=self._disk,
+            allowed_networks=networks(site.ingest.allowed_networks),
+            health=self._detail,
+        )
+        self._passwords: dict[tuple[str, int], str] = {}
+        self._kept: list[Camera] = []
+        self._registrations_due_s = 0.0
+        self._tidy = threading.Thread(target=self._tidy_up, name="retention", daemon=True)
+        self._over = threading.Event()
+
+    def serve(self, stopping: threading.Event) -> None:
+        """Work until told to stop, then close every file and link in a few seconds."""
+        log.info("holding cameras; own port %d", self._port.port)
+        self._outbox.start()
+        self._port.start()
+        self._analysis.start()
+        self._tidy.start()
+        try:
+            while not stopping.is_set():
+                self._cameras.look()
+                for duty in (self._beat, self._read_registrations, self._write_states):
+                    if not self._do(duty):
+                        break  # the database is away: the others would only wait for it too
+                stopping.wait(TURN_S)
+        finally:
+            self._stop()
+
+    def _stop(self) -> None:
+        self._over.set()
+        self._cameras.close(self._clock.monotonic_s() + STOP_WITHIN_S)
+        self._analysis.close()
+        self._disk.close()
+        self._port.stop(1.5)
+        self._outbox.close()
+        self._spool.close()
+        self._do(self._say_goodbye)
+
+    def _do(self, duty: Callable[[], None]) -> bool:
+        try:
+            duty()
+        except StoreDown:
+            log.debug("the database is away")
+            return False
+        except (AlertwallError, psycopg.Error, OSError):
+            log.exception("a duty failed")
+        return True
+
+    # duties
+
+    def _detail(self) -> dict[str, Any]:
+        analysis = self._analysis.stats()
+        analysis.pop("cameras", None)
+        return {
+            **self._cameras.counts(),
+            "peers": self._port.peers.count,
+            "facts_waiting": self._outbox.waiting,
+            "disk_waiting_bytes": self._disk.waiting_bytes,
+            "analytics": analysis,
+        }
+
+    def _beat(self) -> None:
+        with self._store.transaction() as conn:
+            parts.beat(
+                conn,
+                id=self._id,
+                kind=PART_KIND,
+                now=self._clock.utc_now(),
+                started_at=self._started_at,
+                url=f"http://127.0.0.1:{self._port.port}",
+                pid=os.getpid(),
+                detail=self._detail(),
+            )
+
+    def _say_goodbye(self) -> None:
+        with self._store.transaction() as conn:
+            parts.remove(conn, self._id)
+
+    def _read_registrations(self) -> None:
+        now_s = self._clock.monotonic_s()
+        if now_s < self._registrations_due_s:
+            return
+        self._registrations_due_s = now_s + REGISTRATIONS_EVERY_S
+        with self._store.transaction() as conn:
+            late = self._clock.utc_now().timestamp() - parts.LATE_AFTER_S
+            workers = {part.id for part in parts.listing(conn, kind=PART_KIND) if part.heartbeat_at.timestamp() > late}
+            workers.add(self._id)
+            everything = camera_store.listing(conn, include_retired=True)
+            own = [camera for camera in everything if owner(camera.id, workers) == self._id]
+            current = [camera for camera in own if camera.retired_at is None]
+            rules: dict[str, list[Any]] = {}
+            for rule in camera_store.rules(conn):
+                if rule.enabled:
+                    rules.setdefault(rule.camera_id, []).append(rule)
+            passwords = {(camera.id, camera.row_version): self._password(conn, camera) for camera in current}
+            new = [camera.id for camera in current if self._cameras.get(camera.id) is None]
+            before = camera_store.states(conn, new) if new else {}
+            silent = gaps.open_sources(conn, SourceKind.CAMERA) if new else set()
+        self._kept, self._passwords = own, passwords
+        registrations = []
+        for camera in current:
+            held = self._cameras.get(camera.id)
+            state = before.get(camera.id)
+            registrations.append(
+                Registration(
+                    camera=camera,
+                    password=passwords[camera.id, camera.row_version],
+                    rules=tuple(rules.get(camera.id, ())),
+                    last_seen_at=held.registration.last_seen_at if held else state.last_frame_at if state else None,
+                    gap_open=held.registration.gap_open if held else camera.id in silent,
+                )
+            )
+        self._cameras.take(registrations)
+
+    def _password(self, conn: psycopg.Connection[Any], camera: Camera) -> str:
+        known = self._passwords.get((camera.id, camera.row_version))
+        if known is not None or not camera.has_password:
+            return known or ""
+        try:
+            return camera_store.password(conn, camera.id, self._box)
+        except AlertwallError as unreadable:
+            log.error("password of camera %s: %s", camera.id, unreadable)  # noqa: TRY400 - a state, not a bug
+            return ""
+
+    def _write_states(self) -> None:
+        due = self._cameras.states_due()
+        if due:
+            with self._store.transaction() as conn:
+                camera_store.write_states(conn, due)
+            self._cameras.told(due)
+
+    def _tidy_up(self) -> None:
+        while not self._over.wait(RETENTION_EVERY_S):
+            self._do(self._tidy_once)
+
+    def _tidy_once(self) -> None:
+        settings = self._site.retention
+        retention.tidy(
+            self._store,
+            self._clock,
+            self._site.media_dir,
+            self._kept,
+            days_max=settings.media_days,
+            min_free_bytes=round(settings.min_free_gb * 1e9),
+        )
+
+    # findings
+
+    def _found(self, finding: Found) -> None:
+        """Make an event of a finding; called by the analytics thread."""
+        held = self._cameras.get(finding.camera_id)
+        if held is None:
+            return
+        event = event_of(finding, held.registration.camera, self._clock.utc_now())
+        if event.snapshot is not None:
+            self._jpegs[event.id] = finding.jpeg
+        self._outbox.put(NewEvent(event))
+
+    def _write_snapshots(self, batch: Sequence[Fact]) -> None:
+        for fact in batch:
+            if isinstance(fact, NewEvent) and (picture := self._jpegs.pop(fact.event.id, None)) and fact.event.snapshot:
+                path: Path = self._site.media_dir / fact.event.snapshot
+                try:
+                    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+                    path.write_bytes(picture)
+                except OSError as error:
+                    log.warning("a snapshot cannot be kept: %s", error)  # its event is more important
+
+
+def event_of(finding: Found, camera: Camera, now: datetime) -> Event:
+    """Return the event of a finding; the same finding always gives the same id."""
+    rule, kind = finding.rule, KINDS[finding.rule.kind]
+    id = event_id("finding", camera.id, rule.id, rule.version, finding.track_id, finding.time.isoformat())
+    day = f"{finding.time:%Y%m%d}"
+    return Event(
+        id=id,
+        time=finding.time,
+        received_at=now,
+        area=camera.area,
+        kind=kind,
+        source_kind=SourceKind.CAMERA,
+        source_id=camera.id,
+        priority=default_priority(kind),
+        label=finding.label,
+        score=finding.score,
+        track_id=finding.track_id,
+        rule_id=rule.id,
+        rule_version=rule.version,
+        box_px=finding.box_px,
+        snapshot=f"{retention.SNAPSHOTS}/{camera.id}/{day}/{id}.jpg" if finding.jpeg else None,
+        attrs=finding.attrs,
+    )
+
+
+def _wait_for(read: Callable[[], str], stopping: threading.Event) -> str | None:
+    """Return what ``read`` gives once it is there."""
+    while not stopping.is_set():
+        try:
+            return read()
+        except NotReady as absent:
+            log.info("waiting: %s", absent)
+            stopping.wait(TURN_S)
+    return None
