@@ -2,12 +2,24 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from models.store.launcher import EmbeddedPostgres
 from models.store.pool import Store
 from tests.support.clock import FakeClock
 from tests.support.postgres import fresh_database, make_template, running_server
+
+# a busy machine is not a failure
+hypothesis.settings.register_profile("alertwall", deadline=None)
+hypothesis.settings.load_profile("alertwall")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what did not run."""
+    skipped = {str(report.longrepr[2]) for report in terminalreporter.getreports("skipped")}
+    for reason in sorted(skipped):
+        terminalreporter.write_line(f"NOT RUN: {reason.removeprefix('Skipped: ')}", yellow=True)
 
 
 @pytest.fixture
