@@ -81,9 +81,19 @@ export default function StatusPage() {
   );
 }
 
+/** A small document in one line: "cameras 2 · broker (kind mosquitto · durable ✓)". */
 export function detailText(detail: unknown): string {
-  if (typeof detail !== "object" || detail === null) return detail === undefined ? "" : String(detail);
+  if (detail === null || detail === undefined || detail === "") return "";
+  if (typeof detail === "boolean") return detail ? "✓" : "✗";
+  if (typeof detail === "number") return String(Math.round(detail * 100) / 100);
+  if (Array.isArray(detail)) return detail.map(detailText).join(", ");
+  if (typeof detail !== "object") return String(detail);
   return Object.entries(detail)
-    .map(([key, value]) => `${key.replaceAll("_", " ")}: ${typeof value === "object" ? JSON.stringify(value) : value}`)
+    .map(([key, value]) => {
+      const text = detailText(value);
+      const name = key.replaceAll("_", " ");
+      return text === "" ? "" : typeof value === "object" ? `${name} (${text})` : `${name} ${text}`;
+    })
+    .filter(Boolean)
     .join(" · ");
 }

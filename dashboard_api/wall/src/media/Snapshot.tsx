@@ -4,7 +4,7 @@ import type { EventItem } from "../api/types";
 import { useWords } from "../i18n";
 import { moment } from "../ui/time";
 
-/** The picture of an event with the box drawn over it, never into it. */
+/** The picture of an event; the box, the object's path and the rule are drawn over it, never into it. */
 export function Snapshot({ event }: { event: EventItem }) {
   const words = useWords();
   const [size, setSize] = useState<{ width: number; height: number } | null>(null);
@@ -23,6 +23,12 @@ export function Snapshot({ event }: { event: EventItem }) {
       />
       {frame && event.box_px && (
         <svg viewBox={`0 0 ${frame.width} ${frame.height}`} aria-hidden="true">
+          {event.kind === "intrusion" ? (
+            <polygon className="rule-line" points={pointsOf(event.attrs.geometry, frame)} />
+          ) : (
+            <polyline className="rule-line" points={pointsOf(event.attrs.geometry, frame)} />
+          )}
+          <polyline className="track-path" points={pointsOf(event.attrs.track, frame)} />
           <Box box={event.box_px} label={boxLabel(event, words.say)} frame={frame} />
         </svg>
       )}
@@ -50,9 +56,25 @@ function boxLabel(event: EventItem, say: (prefix: string, word: string) => strin
   return event.score === null ? name : `${name} ${Math.round(event.score * 100)}%`;
 }
 
+interface Size {
+  width: number;
+  height: number;
+}
+
 /** The box is in pixels of the analysed picture, which may be smaller than the stored one. */
-function analysedSize(event: EventItem): { width: number; height: number } | null {
-  const width = Number(event.attrs.width_px ?? 0);
-  const height = Number(event.attrs.height_px ?? 0);
+function analysedSize(event: EventItem): Size | null {
+  const frame = (event.attrs.frame ?? {}) as Record<string, unknown>;
+  const width = Number(frame.width_px ?? 0);
+  const height = Number(frame.height_px ?? 0);
   return width > 0 && height > 0 ? { width, height } : null;
+}
+
+/** Points in 0..1 of the picture; a track's points carry their time first. */
+function pointsOf(value: unknown, frame: Size): string {
+  if (!Array.isArray(value)) return "";
+  return value
+    .map((point: unknown) => (Array.isArray(point) ? point.slice(-2).map(Number) : []))
+    .filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y))
+    .map(([x, y]) => `${x! * frame.width},${y! * frame.height}`)
+    .join(" ");
 }

@@ -32,7 +32,7 @@ export function Tracks({ timeline, whole, pick, onPick }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);
   const [range, setRange] = useState(whole);
-  const [cursor, setCursor] = useState<number>((whole.fromMs + whole.toMs) / 2);
+  const [cursor, setCursor] = useState<number>(whole.toMs);
   const [row, setRow] = useState(0);
   const [hover, setHover] = useState<{ x: number; y: number; text: string } | null>(null);
   const drag = useRef<{ x: number; range: Range; moved: boolean } | null>(null);
@@ -40,7 +40,7 @@ export function Tracks({ timeline, whole, pick, onPick }: Props) {
 
   useEffect(() => {
     setRange(whole);
-    setCursor((whole.fromMs + whole.toMs) / 2);
+    setCursor(whole.toMs);
   }, [whole.fromMs, whole.toMs]);
 
   useEffect(() => {

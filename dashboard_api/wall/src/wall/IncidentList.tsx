@@ -1,6 +1,6 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { Assignment, Incident } from "../api/types";
-import { useWords } from "../i18n";
+import { useWords, type Words } from "../i18n";
 import { useLive } from "../live/hooks";
 import { Age, PriorityMark } from "../ui/bits";
 import { windowOf } from "./filters";
@@ -126,7 +126,7 @@ function Row({ incident, at, count, selected, me, areaName, assignments, onSelec
       </div>
       <div className="two owner" data-mine={mine}>
         <b>{incident.state === "new" ? words.say("state", "new") : (incident.owner ?? words.say("state", incident.state))}</b>
-        <span>{ownerNote(incident, words.say)}</span>
+        <span>{ownerNote(incident, words)}</span>
       </div>
       <div className="errand" data-state={errand?.state}>
         {errand && (
@@ -140,10 +140,10 @@ function Row({ incident, at, count, selected, me, areaName, assignments, onSelec
   );
 }
 
-function ownerNote(incident: Incident, say: (prefix: string, word: string) => string): string {
+function ownerNote(incident: Incident, { t, say }: Words): string {
   if (incident.state === "closed") return incident.disposition ? say("disposition", incident.disposition) : "";
-  if (incident.state === "claimed") return say("state", "claimed");
-  return incident.active ? "" : "✓";
+  if (!incident.active) return t("incident.inactive");
+  return incident.state === "claimed" ? say("state", "claimed") : "";
 }
 
 /** For some seconds after it came, a new row is marked. */

@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "react";
 import type { Entry, EventItem, IncidentDetail } from "../api/types";
 import { useWords, type Words } from "../i18n";
 import { useLive } from "../live/hooks";
@@ -15,11 +16,16 @@ interface Props {
 export function IncidentLog({ detail, onEvent }: Props) {
   const words = useWords();
   const live = useLive();
+  const list = useRef<HTMLOListElement>(null);
+  useEffect(() => {
+    // what came last is what counts; older lines are a scroll away
+    if (list.current) list.current.scrollTop = list.current.scrollHeight;
+  }, [detail.entries.length]);
   const events = new Map(detail.events.map((event) => [event.id, event]));
   return (
     <section className="panel log">
       <h3>{words.t("incident.log")}</h3>
-      <ol data-testid="incident-log">
+      <ol ref={list} tabIndex={0} aria-label={words.t("incident.log")} data-testid="incident-log">
         {detail.entries.map((entry) => {
           const event = entry.event_id ? events.get(entry.event_id) : undefined;
           return (
@@ -47,6 +53,7 @@ export function IncidentLog({ detail, onEvent }: Props) {
 }
 
 function title(entry: Entry, event: EventItem | undefined, words: Words): string {
+  if (event && entry.kind === "opened") return `${words.say("entry", "opened")}: ${words.say("kind", event.kind)}`;
   if (event) return words.say("kind", event.kind);
   if (entry.kind === "patrol" && typeof entry.detail.state === "string") {
     return words.say("assignment", entry.detail.state);
@@ -63,13 +70,20 @@ function who(entry: Entry, event: EventItem | undefined, live: Live): string {
   return entry.actor;
 }
 
+/** Reasons that the line itself already shows. */
+const PLAIN_REASONS = new Set(["opened", "same source", "restored", "reported"]);
+
 function Text({ entry, event, words }: { entry: Entry; event: EventItem | undefined; words: Words }) {
   const parts: string[] = [];
-  if (event?.label) parts.push(event.score === null ? event.label : `${event.label} ${Math.round(event.score * 100)}%`);
-  const disposition = entry.detail.disposition;
+  if (event?.source_kind === "camera" && event.label) {
+    parts.push(event.score === null ? event.label : `${event.label} ${Math.round(event.score * 100)}%`);
+  }
+  if (typeof event?.attrs.point === "number") parts.push(words.t("log.point", { point: event.attrs.point }));
+  const { disposition, reason } = entry.detail;
   if (entry.kind === "closed" && typeof disposition === "string") parts.push(words.say("disposition", disposition));
-  if (entry.text) parts.push(entry.text);
-  else if (typeof entry.detail.reason === "string") parts.push(entry.detail.reason);
+  // an event's own text only repeats its kind; a person's text is what counts
+  if (entry.text && !event) parts.push(entry.text);
+  if (event && typeof reason === "string" && !PLAIN_REASONS.has(reason)) parts.push(reason);
   if (parts.length === 0) return null;
   return <p>{parts.join(" · ")}</p>;
 }
