@@ -1,7 +1,6 @@
 """Clips and snapshots: what of a request may reach a worker or the disk, and how the answer goes on."""
 
 import re
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from models.wire import instant
 CLIP_MAX = timedelta(hours=1)
 AROUND = timedelta(seconds=5)
 """An event's clip begins so long before it and ends so long after."""
+SNAPSHOT_PATH_MAX_CHARS = 300
 SNAPSHOT_PATH = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_.-]+)*\.jpg")
 
 
@@ -46,12 +46,13 @@ def clip(context: Context, conn: Connection[Any], camera_id: str, since: datetim
 def kept_snapshot(media_dir: Path, relative: str) -> FileResponse:
     """Return a picture below the media folder; the path comes from the database, and still is not trusted."""
     root = media_dir.resolve()
-    found = (root / relative).resolve()
-    if not SNAPSHOT_PATH.fullmatch(relative) or not found.is_relative_to(root) or not found.is_file():
+    if len(relative) > SNAPSHOT_PATH_MAX_CHARS or not SNAPSHOT_PATH.fullmatch(relative):
+        raise NotFound("snapshot", "of this event")
+    try:
+        found = (root / relative).resolve()
+        there = found.is_relative_to(root) and found.is_file()
+    except OSError:  # a name that the file system cannot hold
+        there = False
+    if not there:
         raise NotFound("snapshot", "of this event")
     return FileResponse(found, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=86400"})
-
-
-def cameras_of(source_kind: str, source_id: str, linked: Sequence[str]) -> list[str]:
-    """Return the cameras that may have seen an event."""
-    return [source_id] if source_kind == "camera" else list(linked)

@@ -34,8 +34,12 @@ async def show(websocket: WebSocket, context: Context, access: Access) -> None:
     with context.watch.watching(access.id_hash, access.login, ended.set):
         try:
             urls = await run_in_threadpool(_addresses, context, camera.id)
-            async with await _connect(urls, context, camera.id) as upstream:
+            upstream = await _connect(urls, context, camera.id)
+            try:
                 await _relay(websocket, upstream, ended)
+            finally:
+                upstream.transport.abort()  # nothing is left to say, and a stuck worker must not hold this up
+                await upstream.wait_closed()
         except (NotReady, WebSocketException, OSError) as down:
             reason = down.reason if isinstance(down, LinkDown) else "the worker does not answer"
             await _problem(websocket, reason, TRY_AGAIN_LATER)

@@ -57,5 +57,8 @@ class Pages:
         """Return the file at ``path`` if it truly lies in the folder."""
         if "\\" in path or path.endswith("/"):
             return None
-        found = (self._folder / path.lstrip("/")).resolve()
-        return found if found.is_relative_to(self._folder) and found.is_file() else None
+        try:
+            found = (self._folder / path.lstrip("/")).resolve()
+            return found if found.is_relative_to(self._folder) and found.is_file() else None
+        except OSError:  # a name that the file system cannot hold
+            return None
