@@ -25,9 +25,13 @@ class Report:
         goal: float | None = None,
         limit: float | None = None,
         better: Better = "less",
+        scale: str = "",
         note: str = "",
     ) -> None:
-        """Print one figure; ``value`` None says that it could not be measured here (and the note says why)."""
+        """Print one figure.
+
+        ``scale`` says at which size it was taken; ``value`` None that it could not be (and the note says why).
+        """
         holds: bool | None = None
         if goal is not None and value is not None:
             holds = value <= goal if better == "less" else value >= goal
@@ -43,8 +47,7 @@ class Report:
             "ratio": _rounded(ratio),
             "holds": holds,
         }
-        if note:
-            row["note"] = note
+        row.update({key: text for key, text in (("scale", scale), ("note", note)) if text})
         print(json.dumps(row) if self.as_json else _line(row), flush=True)
 
 
@@ -59,4 +62,4 @@ def _line(row: dict[str, Any]) -> str:
         f"{mark} {row['bench']:<14} {row['metric']:<44} {texts['value']:>10} {row['unit']:<10}"
         f" goal {texts['goal']:>8}  limit {texts['limit']:>9}  ratio {texts['ratio']:>7}"
     )
-    return f"{line}  {row['note']}" if row.get("note") else line
+    return "  ".join([line, *(row[key] for key in ("scale", "note") if key in row)])

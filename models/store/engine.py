@@ -10,6 +10,7 @@ from psycopg import Connection, IsolationLevel, sql
 from psycopg.errors import SerializationFailure
 
 from models.errors import ConfigError, StoreDown
+from models.store import rollups
 
 PARTITIONS_AHEAD_DAYS = 3
 PARTITIONS_BEHIND_DAYS = 1
@@ -109,29 +110,15 @@ class Plain:
         return len(old)
 
     def roll_up(self, conn: Connection[Any]) -> None:
-        conn.execute("SELECT FROM feed_mark WHERE name = 'rolled' FOR UPDATE")
-        # every transaction below xmin has ended, so nothing can appear at or before this row any more
-        top = conn.execute(
-            """SELECT u.tx::text, u.seq FROM event_uncounted u WHERE u.tx < pg_snapshot_xmin(pg_current_snapshot())
-               ORDER BY u.tx DESC, u.seq DESC LIMIT 1"""
-        ).fetchone()
-        if top is None:
-            return
-        for statement in _ROLL_UP:
-            conn.execute(statement, top)
-        conn.execute("UPDATE feed_mark SET tx = %s::text::xid8, seq = %s WHERE name = 'rolled'", top)
+        rollups.add(conn)
 
     def rebuild_rollups(self, dsn: str, since: datetime, until: datetime) -> None:
-        stretch = (_whole_hour(since), _whole_hour(until) + timedelta(hours=1)) * 2
         with psycopg.connect(dsn, options="-c timezone=UTC") as conn:
-            # one snapshot for all: what stands in the feed uncounted is added later and so must not be counted now
             conn.isolation_level = IsolationLevel.REPEATABLE_READ
             for _ in range(REBUILD_TRIES):
                 try:
                     with conn.transaction():
-                        conn.execute("SELECT FROM feed_mark WHERE name = 'rolled' FOR UPDATE")
-                        for statement in _REBUILD:
-                            conn.execute(statement, stretch)
+                        rollups.count_anew(conn, _whole_hour(since), _whole_hour(until) + timedelta(hours=1))
                 except SerializationFailure:  # the mark moved while we waited for it
                     continue
                 return
@@ -176,7 +163,7 @@ class Timescale:
 
     def rebuild_rollups(self, dsn: str, since: datetime, until: datetime) -> None:
         with psycopg.connect(dsn, autocommit=True) as conn:  # refused inside a transaction
-            for rollup in ROLLUPS:
+            for rollup in rollups.ROLLUPS:
                 conn.execute(
                     "CALL refresh_continuous_aggregate(%s, %s::timestamptz, %s::timestamptz)",
                     (rollup, _whole_hour(since), _whole_hour(until) + timedelta(hours=1)),
@@ -243,31 +230,6 @@ def _checked(table: str) -> str:
 
 
 def _checked_rollup(name: str) -> str:
-    if name not in ROLLUPS:
-        raise ValueError(f"rollup: one of {ROLLUPS} expected, got {name!r}")
+    if name not in rollups.ROLLUPS:
+        raise ValueError(f"rollup: one of {rollups.ROLLUPS} expected, got {name!r}")
     return name
-
-
-ROLLUPS = ("event_1m", "event_1h")
-_KEYS_1M = "time_bucket('1 minute', time), substring(area FROM '^[^.]+(?:[.][^.]+)?'), kind"
-_KEYS_1H = "time_bucket('1 hour', time), area, source_kind, source_id, kind"
-_COUNT_1M, _COUNT_1H = f"SELECT {_KEYS_1M}, count(*)", f"SELECT {_KEYS_1H}, count(*)"
-_ADD = "DO UPDATE SET n = old.n + excluded.n"
-_REPLACE = "DO UPDATE SET n = excluded.n"
-_INTO_1M = "INSERT INTO event_1m_counted AS old (bucket, district, kind, n)"
-_INTO_1H = "INSERT INTO event_1h_counted AS old (bucket, area, source_kind, source_id, kind, n)"
-_KEY_1M = "GROUP BY 1, 2, 3 ON CONFLICT (bucket, district, kind)"
-_KEY_1H = "GROUP BY 1, 2, 3, 4, 5 ON CONFLICT (source_id, bucket, kind, source_kind, area)"
-_FROM_FEED = "FROM event_uncounted WHERE (tx, seq) <= (%s::text::xid8, %s)"
-_OF_STRETCH = "WHERE time >= %s AND time < %s"
-_ROLL_UP = [
-    f"{_INTO_1M} {_COUNT_1M} {_FROM_FEED} {_KEY_1M} {_ADD}".encode(),
-    f"{_INTO_1H} {_COUNT_1H} {_FROM_FEED} {_KEY_1H} {_ADD}".encode(),
-]
-_REBUILD = [
-    f"""{into} SELECT {keys}, sum(sign) FROM (
-            SELECT time, area, source_kind, source_id, kind, 1 AS sign FROM event {_OF_STRETCH} UNION ALL
-            SELECT time, area, source_kind, source_id, kind, -1 FROM event_uncounted {_OF_STRETCH}) AS one
-        {key} {_REPLACE}""".encode()  # noqa: S608  (constants above)
-    for into, keys, key in ((_INTO_1M, _KEYS_1M, _KEY_1M), (_INTO_1H, _KEYS_1H, _KEY_1H))
-]

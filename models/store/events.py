@@ -37,13 +37,8 @@ def write(conn: Connection[Any], events: Sequence[Event], *, triage: bool = True
     the caller does that itself in the same transaction (``triage=False``).
     """
     unique = list({event.id: event for event in events}.values())
-    if not unique:
-        return []
-    # in the order of the key, so that two writers of the same facts wait for each other at most once
-    rows = map(_values, sorted(unique, key=_key))
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    new = {row[0] for row in conn.execute(_INSERT, columns).fetchall()}
-    fresh = unique if len(new) == len(unique) else [event for event in unique if event.id in new]
+    new = insert(conn, unique)
+    fresh = [event for event in unique if event.id in new]
     feed.append_many(conn, [(event.area, "event", str(event.id), wire.event_json(event)) for event in fresh])
     waking = [event for event in fresh if triage and (event.priority < Priority.FACT or event.kind in RESTORING)]
     if waking:
@@ -53,6 +48,16 @@ def write(conn: Connection[Any], events: Sequence[Event], *, triage: bool = True
             ([event.id for event in waking], [event.time for event in waking]),
         )
     return [event.id for event in fresh]
+
+
+def insert(conn: Connection[Any], events: Sequence[Event]) -> set[UUID]:
+    """Store ``events``, tell nobody, and return the ids of those that were new."""
+    if not events:
+        return set()
+    # in the order of the key, so that two writers of the same facts wait for each other at most once
+    rows = map(_values, sorted(events, key=_key))
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return {row[0] for row in conn.execute(_INSERT, columns).fetchall()}
 
 
 def get(conn: Connection[Any], id: UUID) -> Event | None:
