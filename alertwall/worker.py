@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from alertwall import retention
-from alertwall.analysis import Analysis, Found, opener
+from alertwall.analysis import Analysis, Found, Opener, opener
 from alertwall.assignment import owner
 from alertwall.camera_set import CameraSet, Registration
 from alertwall.outbox import Fact, NewEvent, Outbox
@@ -64,7 +64,10 @@ def run(site: Site, worker_id: str) -> int:
 class Worker:
     """Joins ingest, analytics and the store; its own thread only decides, it never carries a picture."""
 
-    def __init__(self, site: Site, worker_id: str, store: Store, clock: Clock) -> None:
+    def __init__(
+        self, site: Site, worker_id: str, store: Store, clock: Clock, *, open_pipeline: Opener | None = None
+    ) -> None:
+        """``open_pipeline`` takes the place of the site's own analytics."""
         self._site, self._id, self._store, self._clock = site, worker_id, store, clock
         self._started_at = clock.utc_now()
         self._box = SecretBox(site.secret_key_file)
@@ -72,12 +75,12 @@ class Worker:
         self._spool = Spool(site.state_dir / f"{worker_id}.spool")
         self._outbox = Outbox(store, self._spool, before=self._write_snapshots)
         self._jpegs: dict[Any, bytes] = {}
-        self._analysis = Analysis(opener(site, clock, self._found), site.analytics.detector)
-        self._cameras = CameraSet(
+        self._analysis = Analysis(open_pipeline or opener(site, clock, self.found), site.analytics.detector)
+        self.cameras = CameraSet(
             site, worker_id, clock=clock, disk=self._disk, analysis=self._analysis, put=self._outbox.put
         )
         self._port = WorkerPort(
-            self._cameras,
+            self.cameras,
             token=lambda: site.internal_token,
             media_dir=site.media_dir,
             disk=self._disk,
@@ -99,7 +102,7 @@ class Worker:
         self._tidy.start()
         try:
             while not stopping.is_set():
-                self._cameras.look()
+                self.cameras.look()
                 for duty in (self._beat, self._read_registrations, self._write_states):
                     if not self._do(duty):
                         break  # the database is away: the others would only wait for it too
@@ -109,7 +112,7 @@ class Worker:
 
     def _stop(self) -> None:
         self._over.set()
-        self._cameras.close(self._clock.monotonic_s() + STOP_WITHIN_S)
+        self.cameras.close(self._clock.monotonic_s() + STOP_WITHIN_S)
         self._analysis.close()
         self._disk.close()
         self._port.stop(1.5)
@@ -133,7 +136,7 @@ class Worker:
         analysis = self._analysis.stats()
         analysis.pop("cameras", None)
         return {
-            **self._cameras.counts(),
+            **self.cameras.counts(),
             "peers": self._port.peers.count,
             "facts_waiting": self._outbox.waiting,
             "disk_waiting_bytes": self._disk.waiting_bytes,
@@ -174,13 +177,13 @@ class Worker:
                 if rule.enabled:
                     rules.setdefault(rule.camera_id, []).append(rule)
             passwords = {(camera.id, camera.row_version): self._password(conn, camera) for camera in current}
-            new = [camera.id for camera in current if self._cameras.get(camera.id) is None]
+            new = [camera.id for camera in current if self.cameras.get(camera.id) is None]
             before = camera_store.states(conn, new) if new else {}
             silent = gaps.open_sources(conn, SourceKind.CAMERA) if new else set()
         self._kept, self._passwords = own, passwords
         registrations = []
         for camera in current:
-            held = self._cameras.get(camera.id)
+            held = self.cameras.get(camera.id)
             state = before.get(camera.id)
             registrations.append(
                 Registration(
@@ -191,7 +194,7 @@ class Worker:
                     gap_open=held.registration.gap_open if held else camera.id in silent,
                 )
             )
-        self._cameras.take(registrations)
+        self.cameras.take(registrations)
 
     def _password(self, conn: psycopg.Connection[Any], camera: Camera) -> str:
         known = self._passwords.get((camera.id, camera.row_version))
@@ -204,11 +207,11 @@ class Worker:
             return ""
 
     def _write_states(self) -> None:
-        due = self._cameras.states_due()
+        due = self.cameras.states_due()
         if due:
             with self._store.transaction() as conn:
                 camera_store.write_states(conn, due)
-            self._cameras.told(due)
+            self.cameras.told(due)
 
     def _tidy_up(self) -> None:
         while not self._over.wait(RETENTION_EVERY_S):
@@ -227,9 +230,9 @@ class Worker:
 
     # findings
 
-    def _found(self, finding: Found) -> None:
+    def found(self, finding: Found) -> None:
         """Make an event of a finding; called by the analytics thread."""
-        held = self._cameras.get(finding.camera_id)
+        held = self.cameras.get(finding.camera_id)
         if held is None:
             return
         event = event_of(finding, held.registration.camera, self._clock.utc_now())
