@@ -4,6 +4,7 @@ alertwall ships sidecars in `configs/detectors`; a site puts its own, with its w
 """
 
 import hashlib
+import json
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -161,6 +162,22 @@ def digest(path: Path) -> str:
     """Return the sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def stamp_of(weights: Path) -> Path:
+    """Return the file in which `analytics.weights` notes what it made."""
+    return weights.with_name(weights.name + ".made.json")
+
+
+def intact(weights: Path) -> bool:
+    """Tell whether weights are here and, if we made them, still as we made them."""
+    if not weights.is_file():
+        return False
+    stamp = stamp_of(weights)
+    if not stamp.is_file():
+        return True
+    made: str = json.loads(stamp.read_text("utf-8"))["sha256"]
+    return made == digest(weights)
 
 
 def _paths(weights_dir: Path) -> Iterator[Path]:

