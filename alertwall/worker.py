@@ -34,7 +34,8 @@ PART_KIND = "worker"
 TURN_S = 0.5
 REGISTRATIONS_EVERY_S = 1.0
 RETENTION_EVERY_S = 60.0
-STOP_WITHIN_S = 3.0
+STOP_WITHIN_S = 2.0
+PORT_STOP_WITHIN_S = 1.5
 KINDS = {RuleKind.INTRUSION: EventKind.INTRUSION, RuleKind.LINE_CROSSING: EventKind.LINE_CROSSING}
 
 log = logging.getLogger(__name__)
@@ -111,14 +112,24 @@ class Worker:
             self._stop()
 
     def _stop(self) -> None:
+        """End everything in order; what fails is named and holds up nothing after it."""
         self._over.set()
-        self.cameras.close(self._clock.monotonic_s() + STOP_WITHIN_S)
-        self._analysis.close()
-        self._disk.close()
-        self._port.stop(1.5)
-        self._outbox.close()
-        self._spool.close()
-        self._do(self._say_goodbye)
+        steps: tuple[Callable[[], object], ...] = (
+            lambda: self.cameras.close(self._clock.monotonic_s() + STOP_WITHIN_S),
+            self._disk.close,
+            self._analysis.close,
+            lambda: self._port.stop(PORT_STOP_WITHIN_S),
+            self._outbox.close,
+            self._spool.close,
+            self._say_goodbye,
+        )
+        for step in steps:
+            try:
+                step()
+            except StoreDown:
+                log.debug("the database is away")
+            except Exception:
+                log.exception("a part of the worker did not end well")
 
     def _do(self, duty: Callable[[], None]) -> bool:
         try:

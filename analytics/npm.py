@@ -19,7 +19,14 @@ Command = tuple[list[str], dict[str, str]]
 POLL_S = 0.2
 STALLED_S = 120.0
 SAID_MAX_CHARS = 200
-WAYS = ["--fetch-retries=2", "--fetch-timeout=60000", "--loglevel=error", "--ignore-scripts"]
+WAYS = [
+    "--fetch-retries=2",
+    "--fetch-timeout=60000",
+    "--fetch-retry-mintimeout=1000",
+    "--fetch-retry-maxtimeout=4000",
+    "--loglevel=error",
+    "--ignore-scripts",
+]
 
 
 def command() -> Command:

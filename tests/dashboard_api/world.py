@@ -95,7 +95,11 @@ class World:
     def client(self, secret: str | None = None, headers: Mapping[str, str] | None = None) -> TestClient:
         """Return a client of the app; the app's own tasks are not started."""
         client = TestClient(
-            self.app, base_url=ORIGIN, raise_server_exceptions=False, headers={"Origin": ORIGIN, **(headers or {})}
+            self.app,
+            base_url=ORIGIN,
+            raise_server_exceptions=False,
+            headers={"Origin": ORIGIN, **(headers or {})},
+            client=("127.0.0.1", 50000),
         )
         if secret is not None:
             client.cookies.set("alertwall_login", secret)

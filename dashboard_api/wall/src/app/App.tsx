@@ -7,7 +7,7 @@ import { LiveContext } from "../live/hooks";
 import { LiveStore } from "../live/store";
 import { PatrolPage } from "../patrol/PatrolPage";
 import { go, segments, usePath } from "./router";
-import { SessionContext } from "./session";
+import { can, SessionContext } from "./session";
 import { Shell } from "./Shell";
 import { SignIn } from "./SignIn";
 
@@ -74,20 +74,20 @@ function Desk({ speak, words }: { speak: (language: Language) => void; words: Wo
   }
   return (
     <SessionContext value={{ me: who.me, signOut }}>
-      <WithLive key={who.me.username}>
+      <WithLive key={who.me.username} desk={can(who.me, "handle")}>
         <Shell speak={speak} />
       </WithLive>
     </SessionContext>
   );
 }
 
-function WithLive({ children }: { children: React.ReactNode }) {
+function WithLive({ desk, children }: { desk: boolean; children: React.ReactNode }) {
   const [store, setStore] = useState<LiveStore | null>(null);
   useEffect(() => {
-    const made = new LiveStore();
+    const made = new LiveStore(desk);
     made.start();
     setStore(made);
     return () => made.stop();
-  }, []);
+  }, [desk]);
   return store ? <LiveContext value={store}>{children}</LiveContext> : null;
 }

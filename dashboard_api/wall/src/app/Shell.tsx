@@ -9,6 +9,7 @@ import { clock } from "../ui/time";
 import { WallPage } from "../wall/WallPage";
 import { Announcer } from "./Announcer";
 import { Banner } from "./Banner";
+import { Boundary } from "./Boundary";
 import { ICONS, Mark } from "./icons";
 import { follow, go, segments, usePath } from "./router";
 import { can, useSession } from "./session";
@@ -70,16 +71,18 @@ export function Shell({ speak }: { speak: (language: Language) => void }) {
       <Head page={page} speak={speak} />
       <Banner />
       <main className="main" id="main" tabIndex={-1} data-page={page}>
-        <Suspense fallback={<p className="empty">{words.t("app.loading")}</p>}>
-          {page === "wall" && <WallPage />}
-          {page === "cameras" && <CamerasPage id={second} />}
-          {page === "units" && <UnitsPage id={second} />}
-          {page === "patrols" && <PatrolsPage />}
-          {page === "timeline" && <TimelinePage />}
-          {page === "status" && <StatusPage />}
-          {page === "users" && can(me, "administer") && <UsersPage />}
-          {page === "audit" && can(me, "administer") && <AuditPage />}
-        </Suspense>
+        <Boundary page={path}>
+          <Suspense fallback={<p className="empty">{words.t("app.loading")}</p>}>
+            {page === "wall" && <WallPage />}
+            {page === "cameras" && <CamerasPage id={second} />}
+            {page === "units" && <UnitsPage id={second} />}
+            {page === "patrols" && <PatrolsPage />}
+            {page === "timeline" && <TimelinePage />}
+            {page === "status" && <StatusPage />}
+            {page === "users" && can(me, "administer") && <UsersPage />}
+            {page === "audit" && can(me, "administer") && <AuditPage />}
+          </Suspense>
+        </Boundary>
       </main>
     </div>
   );

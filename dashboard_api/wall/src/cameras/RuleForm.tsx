@@ -1,11 +1,11 @@
 import { Button, NumberInput, Select, Switch, TextInput } from "@mantine/core";
+import { useEffect, useRef, useState } from "react";
 import * as calls from "../api/calls";
 import type { Rule } from "../api/types";
 import { useWords } from "../i18n";
 import { ErrorText } from "../ui/bits";
 import { useForm } from "../ui/useForm";
 import { Drawing, enoughPoints, mostPoints, type Point } from "./Drawing";
-import { useState } from "react";
 
 interface Props {
   camera: string;
@@ -29,6 +29,11 @@ export function RuleForm({ camera, rule, others, picture, onDone }: Props) {
     enabled: rule.enabled ?? true,
   });
   const { values } = form;
+  const top = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    // braces: newer browsers answer a promise, which must not become the effect's clean-up
+    void top.current?.scrollIntoView({ block: "nearest" });
+  }, []);
   const save = (): Promise<void> =>
     form.submit(async () => {
       const body = { ...values, kind, points, labels: values.labels.split(/[,，]/).map((one) => one.trim()).filter(Boolean) };
@@ -44,6 +49,7 @@ export function RuleForm({ camera, rule, others, picture, onDone }: Props) {
     });
   return (
     <form
+      ref={top}
       className="dialog"
       onSubmit={(event) => {
         event.preventDefault();

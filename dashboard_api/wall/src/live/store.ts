@@ -18,6 +18,12 @@ export class LiveStore {
   private generation = 0;
   private flushAsked = false;
   private feed: Feed | null = null;
+  private readonly desk: boolean;
+
+  /** `desk`: whether this role may read patrols and their errands */
+  constructor(desk: boolean) {
+    this.desk = desk;
+  }
 
   start(): void {
     this.feed = new Feed({
@@ -96,8 +102,8 @@ export class LiveStore {
         orNone<Incident>(calls.openIncidents()),
         orNone<Camera>(calls.cameras()),
         orNone<Unit>(calls.units()),
-        orNone<Patrol>(calls.patrols()),
-        orNone<Assignment>(calls.openAssignments()),
+        this.desk ? orNone<Patrol>(calls.patrols()) : [],
+        this.desk ? orNone<Assignment>(calls.openAssignments()) : [],
         calls.readiness().catch(() => null),
       ]);
       if (generation !== this.generation) return;
