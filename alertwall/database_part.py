@@ -1,14 +1,13 @@
 """The embedded database as a part: its launcher behind the supervisor's verbs."""
 
 import contextlib
-import os
 import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from alertwall.child import MARK, Stage
+from alertwall.child import Stage
 from models.store.launcher import EmbeddedPostgres
 
 NAME = "postgres"
@@ -24,7 +23,6 @@ class DatabasePart:
     stop_within_s = STOP_WITHIN_S
 
     def __init__(self, state_dir: Path, bin_dir: Path | None) -> None:
-        os.environ[MARK] = str(state_dir)  # the launcher hands our environment on
         self._server = EmbeddedPostgres(state_dir, bin_dir, wrap=ends_with_us)
 
     @property

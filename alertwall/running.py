@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from alarms import broker
-from alertwall import preflight, provision, ready
-from alertwall.child import Child, Part, PartSpec, Stage, clear_leftovers
+from alertwall import preflight, provision, ready, sweep
+from alertwall.child import Child, Part, PartSpec, Stage
 from alertwall.database_part import DatabasePart
 from alertwall.keeper import Keeper
 from alertwall.logs import PartLog
 from alertwall.state_folder import StateFolder
 from alertwall.supervisor import Signals, Supervisor
+from alertwall.warden import Warden
 from configs.site import Site
 from models.clock import SystemClock
 from models.errors import StoreDown
@@ -55,13 +56,15 @@ class Running:
         """Run until a signal says stop; `Refused` and `ConfigError` when it cannot start."""
         self._site.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with StateFolder(self._site.state_dir) as folder:
-            if cleared := clear_leftovers(folder.path):
+            if cleared := sweep.sweep(str(folder.path)):
                 log.warning("%d processes of an earlier run were still there and were ended", cleared)
             preflight.check(self._site)
             folder.internal_token()
             signals = Signals()
-            supervisor = Supervisor([], signals, clock=self._clock)
+            warden = Warden(folder.path)
+            supervisor = Supervisor([], signals, note=warden.note, clock=self._clock)
             try:
+                supervisor.add(warden)
                 return self._start_and_watch(folder, supervisor, signals)
             finally:
                 supervisor.stop()
@@ -152,7 +155,7 @@ class Running:
         ]
 
     def _add(self, supervisor: Supervisor, spec: PartSpec) -> Child:
-        child = Child(spec, self._site.state_dir, PartLog(spec.name, self._site.state_dir, self._console_level))
+        child = Child(spec, PartLog(spec.name, self._site.state_dir, self._console_level))
         supervisor.add(child)
         return child
 

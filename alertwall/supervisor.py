@@ -68,14 +68,24 @@ class Supervisor:
     To be used from the main thread: tethered children die with the thread that started them.
     """
 
-    def __init__(self, parts: Sequence[Part], signals: Signals, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        signals: Signals,
+        *,
+        note: Callable[[list[int]], None] = lambda _pids: None,
+        clock: Clock | None = None,
+    ) -> None:
+        """``note`` is told of every process there is, each time that changes."""
         self._watched = [_Watched(part) for part in sorted(parts, key=lambda part: part.stage)]
         self._signals = signals
+        self._note = note
         self._clock = clock or SystemClock()
 
     def adopt(self, part: Part) -> None:
         """Take one more part that was started already."""
         self._watched.append(_Watched(part, started_at_s=self._clock.monotonic_s()))
+        self._note_all()
 
     def add(self, part: Part) -> None:
         """Take one more part and start it."""
@@ -125,7 +135,11 @@ class Supervisor:
             return
         watched.start_again_at_s = None
         watched.started_at_s = self._clock.monotonic_s()
+        self._note_all()
         log.info("%s started, process %s", watched.part.name, watched.part.pid)
+
+    def _note_all(self) -> None:
+        self._note([pid for watched in self._watched if (pid := watched.part.pid)])
 
     def stop(self) -> None:
         """End every part, last stage first; a second signal, or time running out, ends them hard."""

@@ -20,7 +20,7 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 
 from alertwall import homes
-from alertwall.child import leftovers
+from alertwall.sweep import left
 from benchmarks.harness import Report
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,7 +49,7 @@ def main() -> int:
                 costs(report, home)
             started_s = time.monotonic()
         report.add("stop to last process gone", time.monotonic() - started_s, "s", goal=10)
-        report.add("processes left behind", len(leftovers(home)), "", goal=0)
+        report.add("processes left behind", len(left(str(home))), "", goal=0)
     return report.failed and 1
 
 
@@ -136,7 +136,7 @@ def costs(report: Report, home: Path) -> None:
 
 
 def pids(home: Path, supervisor: int) -> list[int]:
-    return [supervisor, *(pid for pid in leftovers(home) if pid != supervisor)]
+    return [supervisor, *(pid for pid in left(str(home)) if pid != supervisor)]
 
 
 def cpu_ticks(home: Path, supervisor: int) -> dict[int, int]:

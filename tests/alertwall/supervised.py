@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 from alertwall import logs
-from alertwall.child import Child, PartSpec, Stage
+from alertwall.child import Child, Part, PartSpec, Stage
 from alertwall.logs import PartLog
 from alertwall.supervisor import Signals, Supervisor
+from alertwall.warden import Warden
 
 SLEEPER = "import time; print('asleep', flush=True); time.sleep(600)"
 STUBBORN = """
@@ -31,12 +32,14 @@ def main(folder: Path) -> None:
         PartSpec(name=name, argv=(sys.executable, "-c", text), stage=stage, stop_within_s=0.5)
         for name, (text, stage) in PARTS.items()
     ]
-    parts = [Child(spec, folder, PartLog(spec.name, folder, logging.INFO)) for spec in specs]
+    warden = Warden(folder)
+    parts = [Child(spec, PartLog(spec.name, folder, logging.INFO)) for spec in specs]
+    all_parts: list[Part] = [warden, *parts]
     signals = Signals()
-    supervisor = Supervisor(parts, signals)
+    supervisor = Supervisor(all_parts, signals, note=warden.note)
 
     def tell() -> None:
-        (folder / "pids.tmp").write_text(json.dumps({part.name: part.pid for part in parts}))
+        (folder / "pids.tmp").write_text(json.dumps({part.name: part.pid for part in all_parts}))
         (folder / "pids.tmp").replace(folder / "pids.json")
 
     supervisor.start()

@@ -16,12 +16,13 @@ import psycopg
 import pytest
 
 from alertwall import guard
-from alertwall.child import clear_leftovers, leftovers
 from alertwall.ready import readiness
+from alertwall.sweep import left, listed, started_at, sweep
 
 STARTED_WITHIN_S = 60.0
 REPAIRED_WITHIN_S = 2.0
 STOPPED_WITHIN_S = 10.0
+GONE_WITHIN_S = 3.0
 T = TypeVar("T")
 
 pytestmark = pytest.mark.slow
@@ -62,11 +63,8 @@ class Site:
     def running(self) -> dict[str, int]:
         """Return the process of each part, by what stands in its command line."""
         found = {}
-        for pid in leftovers(self.state_dir):
-            try:
-                words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").rstrip("\0").split("\0")
-            except OSError:
-                continue
+        for pid in left(str(self.state_dir)):
+            words = command_of(pid).split("\0")
             if "alertwall" in words:
                 found[words[words.index("alertwall") + 1]] = pid
             elif words[0].endswith("bin/postgres"):
@@ -74,6 +72,14 @@ class Site:
             elif "mosquitto" in words[0] or "alarms.demo_broker" in words:
                 found["broker"] = pid
         return found
+
+
+def command_of(pid: int) -> str:
+    """Return a process's words, each ended by a zero; nothing when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").rstrip("\0")
+    except OSError:
+        return ""
 
 
 def start(folder: Path, port: int) -> subprocess.Popen[str]:
@@ -97,7 +103,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     finally:
         running.process.kill()
         running.process.wait()
-        clear_leftovers(running.state_dir)
+        sweep(str(running.state_dir))
 
 
 @pytest.mark.parametrize("part", ["core", "worker", "api", "broker", "postgres"])
@@ -146,7 +152,7 @@ def test_a_stop_leaves_nothing_and_a_start_finds_everything(site: Site) -> None:
         conn.execute("INSERT INTO area (path, name) VALUES ('kept', 'Kept')")
     site.process.send_signal(signal.SIGTERM)
     assert site.process.wait(STOPPED_WITHIN_S) == 0
-    assert leftovers(site.state_dir) == []
+    assert left(str(site.state_dir)) == []
     site.process = start(site.folder, site.port)
     eventually(lambda: site.ready, STARTED_WITHIN_S)
     assert json.loads((site.state_dir / "runtime.json").read_text()) == runtime
@@ -155,9 +161,23 @@ def test_a_stop_leaves_nothing_and_a_start_finds_everything(site: Site) -> None:
 
 
 def test_a_killed_supervisor_takes_everything_along_and_is_no_obstacle(site: Site) -> None:
-    """`kill -9` of the supervisor: its parts end, and the next start works."""
+    """`kill -9` of the supervisor: nothing outlives it, and the next start works."""
+    everything = left(str(site.state_dir))
     site.process.kill()
     site.process.wait()
-    eventually(lambda: leftovers(site.state_dir) == [], STOPPED_WITHIN_S)
+    eventually(lambda: not any(map(started_at, everything)), GONE_WITHIN_S)
+    assert left(str(site.state_dir)) == []
     site.process = start(site.folder, site.port)
     eventually(lambda: site.ready, STARTED_WITHIN_S)
+
+
+def test_what_outlived_even_the_warden_is_ended_by_the_next_start(site: Site) -> None:
+    """Both killed at once: a broker that changed its user is nobody's child, and holds its port and its folder."""
+    listed_now = listed(str(site.state_dir))
+    site.process.send_signal(signal.SIGSTOP)
+    os.kill(next(pid for pid in listed_now if "sweep.py" in command_of(pid)), signal.SIGKILL)
+    site.process.kill()
+    site.process.wait()
+    site.process = start(site.folder, site.port)
+    eventually(lambda: site.ready, STARTED_WITHIN_S)
+    assert not any(map(started_at, listed_now))

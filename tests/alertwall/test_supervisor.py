@@ -13,11 +13,12 @@ from typing import TypeVar
 
 import pytest
 
-from alertwall.child import clear_leftovers, leftovers
+from alertwall.sweep import left, sweep
 from tests.alertwall.supervised import PARTS
 
 REPAIRED_WITHIN_S = 2.0
 STOPPED_WITHIN_S = 10.0
+GONE_WITHIN_S = 3.0
 T = TypeVar("T")
 
 
@@ -35,7 +36,7 @@ def pids(folder: Path) -> dict[str, int]:
     """Return the parts' process ids once all are known."""
     with contextlib.suppress(FileNotFoundError):
         said: dict[str, int | None] = json.loads((folder / "pids.json").read_text())
-        if None not in said.values() and set(said) == set(PARTS):
+        if None not in said.values() and set(said) == {*PARTS, "warden"}:
             return {name: pid for name, pid in said.items() if pid}
     return {}
 
@@ -51,16 +52,16 @@ def running(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
         eventually(lambda: pids(tmp_path), 20)
-        eventually(lambda: len(leftovers(tmp_path)) == 4, 20)
+        eventually(lambda: len(left(str(tmp_path))) == 5, 20)
         eventually(lambda: "deaf" in said_by("stubborn", tmp_path), 20)
         yield process
     finally:
         process.kill()
         process.wait()
-        clear_leftovers(tmp_path)
+        sweep(str(tmp_path))
 
 
-@pytest.mark.parametrize("name", sorted(PARTS))
+@pytest.mark.parametrize("name", [*sorted(PARTS), "warden"])
 def test_a_killed_part_is_back_within_two_seconds(running: subprocess.Popen[bytes], tmp_path: Path, name: str) -> None:
     """`kill -9` of a part is repaired, and the others keep their processes."""
     before = pids(tmp_path)
@@ -75,9 +76,9 @@ def test_a_killed_part_is_back_within_two_seconds(running: subprocess.Popen[byte
 
 def test_a_killed_part_leaves_no_children(running: subprocess.Popen[bytes], tmp_path: Path) -> None:
     """What a part had started is swept away before the part starts again."""
-    before = set(leftovers(tmp_path))
+    before = set(left(str(tmp_path)))
     os.kill(pids(tmp_path)["parent"], signal.SIGKILL)
-    eventually(lambda: len(now := set(leftovers(tmp_path))) == 4 and len(now - before) == 2, REPAIRED_WITHIN_S)
+    eventually(lambda: len(now := set(left(str(tmp_path)))) == 5 and len(now - before) == 2, REPAIRED_WITHIN_S)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -85,18 +86,29 @@ def test_a_signal_ends_everything(running: subprocess.Popen[bytes], tmp_path: Pa
     """Also a part that ignores the polite signal, and what a part started."""
     running.send_signal(number)
     assert running.wait(STOPPED_WITHIN_S) == 0
-    assert leftovers(tmp_path) == []
+    assert left(str(tmp_path)) == []
 
 
-def test_a_killed_supervisor_takes_its_parts_along(running: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    """Nobody is left to watch them, so the kernel ends them; what hides from it is cleared at the next start."""
-    mine = pids(tmp_path)
+def test_a_killed_supervisor_takes_everything_along(running: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    """Also a part that ignores the polite signal, what a part started itself, and a part with another environment."""
     running.kill()
     running.wait()
-    eventually(lambda: mine["sleeper"] not in leftovers(tmp_path), REPAIRED_WITHIN_S)
-    eventually(lambda: mine["parent"] not in leftovers(tmp_path), REPAIRED_WITHIN_S)
-    assert clear_leftovers(tmp_path) == 2  # the stubborn one, and the parent's child
-    eventually(lambda: leftovers(tmp_path) == [], REPAIRED_WITHIN_S)
+    eventually(lambda: left(str(tmp_path)) == [], GONE_WITHIN_S)
+
+
+def test_what_outlived_supervisor_and_warden_is_found_by_the_next_start(
+    running: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    """Nobody is left to see it, so the kernel ends what is tethered, and the next start the rest."""
+    mine = pids(tmp_path)
+    running.send_signal(signal.SIGSTOP)  # or it would start another warden
+    os.kill(mine["warden"], signal.SIGKILL)
+    running.kill()
+    running.wait()
+    eventually(lambda: not {mine["sleeper"], mine["parent"]} & set(left(str(tmp_path))), REPAIRED_WITHIN_S)
+    assert mine["stubborn"] in left(str(tmp_path))
+    assert sweep(str(tmp_path)) == 2  # the stubborn one, and the parent's child
+    assert left(str(tmp_path)) == []
 
 
 def test_what_a_part_says_is_kept_with_time_and_name(running: subprocess.Popen[bytes], tmp_path: Path) -> None:
