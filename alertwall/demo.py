@@ -2,13 +2,15 @@
 
 import json
 import logging
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from alertwall import footage, homes, logs, preflight, ready, reload
+from alertwall import footage, homes, logs, preflight, ready, reload, tether
 from alertwall.child import TREE, PartSpec, Stage
 from alertwall.demo_state import CAMERA_USERNAME, HOST, DemoState, shown_url
 from alertwall.running import Running
@@ -93,9 +95,10 @@ def weights_there(mark: Path) -> bool:
 
 
 def _run_own(*words: str, quiet_output: bool = False) -> bool:
-    """Run one of our own modules to its end in a process of its own, whose memory ends with it."""
+    """Run one of our own modules to its end in a process of its own, whose memory ends with it, and which ends with us."""
     output = subprocess.DEVNULL if quiet_output else None
-    done = subprocess.run([sys.executable, *words], cwd=TREE, stdout=output, check=False)  # noqa: S603
+    tethered = [sys.executable, "-IS", tether.__file__, str(os.getpid()), str(int(signal.SIGTERM))]
+    done = subprocess.run([*tethered, sys.executable, *words], cwd=TREE, stdout=output, check=False)  # noqa: S603
     return done.returncode == 0
 
 
