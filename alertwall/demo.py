@@ -95,7 +95,7 @@ def weights_there(mark: Path) -> bool:
 
 
 def _run_own(*words: str, quiet_output: bool = False) -> bool:
-    """Run one of our own modules to its end in a process of its own, whose memory ends with it, and which ends with us."""
+    """Run one of our own modules to its end, in a process of its own: its memory ends with it, and it with us."""
     output = subprocess.DEVNULL if quiet_output else None
     tethered = [sys.executable, "-IS", tether.__file__, str(os.getpid()), str(int(signal.SIGTERM))]
     done = subprocess.run([*tethered, sys.executable, *words], cwd=TREE, stdout=output, check=False)  # noqa: S603
