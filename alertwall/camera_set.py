@@ -84,7 +84,12 @@ class CameraSet:
     def take(self, registrations: Iterable[Registration]) -> None:
         """Make the held cameras be these."""
         wanted = {one.camera.id: one for one in registrations}
-        for camera_id in [known for known in self.held if known not in wanted]:
+        gone = [known for known in self.held if known not in wanted]
+        for camera_id in gone:  # all are asked before the first is waited for: another worker takes them over now
+            link = self.held[camera_id].link
+            if link is not None:
+                link.stop()
+        for camera_id in gone:
             self._remove(camera_id)
         for registration in wanted.values():
             self._set(registration)
@@ -251,6 +256,9 @@ class CameraSet:
             since=now,
             updated_at=now,
         )
+
+    def states(self) -> list[CameraState]:
+        return [self.state(held) for held in self.held.values()]
 
     def states_due(self) -> list[CameraState]:
         """Return what is to be written: changes at once, figures every `STATE_EVERY_S`; `told` takes note."""

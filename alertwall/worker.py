@@ -20,7 +20,7 @@ from alertwall.worker_http import WorkerPort
 from configs.site import Site
 from ingest.address import networks
 from ingest.disk import DiskWriter
-from models.camera import Camera, RuleKind
+from models.camera import Camera, CameraState, RuleKind
 from models.clock import Clock, SystemClock
 from models.errors import AlertwallError, NotReady, StoreDown
 from models.event import Event, EventKind, SourceKind, default_priority, event_id
@@ -116,6 +116,7 @@ class Worker:
         self._over.set()
         steps: tuple[Callable[[], object], ...] = (
             lambda: self.cameras.close(self._clock.monotonic_s() + STOP_WITHIN_S),
+            lambda: self._write(self.cameras.states()),  # the next worker's gap begins at the very last picture
             self._disk.close,
             self._analysis.close,
             lambda: self._port.stop(PORT_STOP_WITHIN_S),
@@ -218,11 +219,13 @@ class Worker:
             return ""
 
     def _write_states(self) -> None:
-        due = self.cameras.states_due()
-        if due:
+        self._write(self.cameras.states_due())
+
+    def _write(self, states: list[CameraState]) -> None:
+        if states:
             with self._store.transaction() as conn:
-                camera_store.write_states(conn, due)
-            self.cameras.told(due)
+                camera_store.write_states(conn, states)
+            self.cameras.told(states)
 
     def _tidy_up(self) -> None:
         while not self._over.wait(RETENTION_EVERY_S):

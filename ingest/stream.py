@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -21,6 +22,8 @@ from models.errors import BadInput
 
 PICTURE_WITHIN_S = 10.0
 """Bytes without one whole picture for this long are a failure, whatever the connection says."""
+OPEN_WAIT_S = 1.0
+"""A camera that does not answer holds its slot for as long as an open may take: one that does must not wait for it."""
 DAMAGED_SHARE_MAX = 0.05
 FPS_SHARE_MIN = 0.5
 
@@ -28,16 +31,21 @@ log = logging.getLogger(__name__)
 
 
 class OpenLimiter:
-    """Bounds how many links of a worker connect at the same time."""
+    """Spreads the opens of a worker that starts with many cameras; dead cameras that hold every slot delay nobody."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, wait_s: float = OPEN_WAIT_S) -> None:
         self._slots = threading.BoundedSemaphore(most)
+        self._wait_s = wait_s
 
-    def __enter__(self) -> None:
-        self._slots.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._slots.release()
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """Hold a slot, or go on without one after a while."""
+        taken = self._slots.acquire(timeout=self._wait_s)
+        try:
+            yield
+        finally:
+            if taken:
+                self._slots.release()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,9 +150,9 @@ class StreamLink:
         client = None
         began_s: float | None = None
         try:
-            with self._opens:
-                address = check(config.source, config.allowed_networks)
-                client = self._client = RtspClient(config.source, config.password, address)
+            address = check(config.source, config.allowed_networks)
+            client = self._client = RtspClient(config.source, config.password, address)
+            with self._opens.slot():
                 if self._stopping.is_set():
                     raise LinkFailure(client.peer, "stopped")
                 client.open(config.open_timeout_s)

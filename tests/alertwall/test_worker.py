@@ -1,166 +1,32 @@
 """A worker as a whole: real cameras, a real database, its own port; only the detector is a fake."""
 
+import asyncio
 import base64
-import http.client
 import io
 import json
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
+from aiortc import RTCPeerConnection, RTCSessionDescription
+from av.video.frame import VideoFrame
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from alertwall.worker import Worker
-from configs import site as sites
-from configs.site import Site
 from ingest.camera_server import CameraServer, ServerOptions
-from models.camera import Camera, CameraState, LinkState, Rule, RuleKind
+from models.camera import LinkState, Rule, RuleKind
 from models.clock import SystemClock
-from models.event import Event, EventKind, SourceKind
-from models.frame import DecodeMode, Frame
+from models.event import EventKind, SourceKind
 from models.store import cameras as camera_store
-from models.store import events, gaps, parts, segments
+from models.store import gaps, segments
 from models.store.pool import Store
-from models.store.secrets import SecretBox
 from models.timeline import GapCause
+from tests.alertwall.worker_bench import PASSWORD, TOKEN, Bench, Found, live_parts, streaming, until
 from tests.support.rtsp import clip
-
-PASSWORD = "open sesame"
-TOKEN = "token-of-this-test"
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a rule says; as `analytics.finding.Finding`."""
-
-    camera_id: str
-    time: datetime
-    rule: Rule
-    label: str = "person"
-    score: float = 0.9
-    track_id: int = 7
-    box_px: tuple[int, int, int, int] = (1, 2, 3, 4)
-    jpeg: bytes = b"\xff\xd8fake"
-
-    @property
-    def attrs(self) -> dict[str, Any]:
-        return {"detector": {"name": "fake"}}
-
-
-class FakePipeline:
-    """Counts frames; never finds anything by itself."""
-
-    def __init__(self) -> None:
-        self.rules: dict[str, Sequence[Rule]] = {}
-        self.frames: list[Frame] = []
-
-    def add_camera(self, camera_id: str, rules: Sequence[Rule]) -> None:
-        self.rules[camera_id] = rules
-
-    def set_rules(self, camera_id: str, rules: Sequence[Rule]) -> None:
-        self.rules[camera_id] = rules
-
-    def remove_camera(self, camera_id: str) -> None:
-        del self.rules[camera_id]
-
-    def put(self, frame: Frame) -> None:
-        self.frames.append(frame)
-
-    def mode(self, camera_id: str) -> DecodeMode:
-        return DecodeMode.QUIET
-
-    def stats(self) -> dict[str, Any]:
-        return {}
-
-    def close(self) -> None:
-        pass
-
-
-class Bench:
-    """A site with a worker that runs in a thread."""
-
-    def __init__(self, folder: Path, store: Store) -> None:
-        self.folder, self.store = folder, store
-        said = {
-            "state_dir": str(folder),
-            "areas": {"city": "City"},
-            "ingest": {"allowed_networks": ["127.0.0.0/8"], "segment_s": 1},
-            "retention": {"min_free_gb": 0},
-        }
-        self.site: Site = sites.parse(said, folder=folder)
-        (folder / "internal.token").write_text(TOKEN)
-        self.box = SecretBox(self.site.secret_key_file)
-        self.pipeline = FakePipeline()
-        self.site.media_dir.mkdir()
-        self.worker: Worker | None = None
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> Worker:
-        self._stopping.clear()
-        worker = Worker(self.site, "worker-1", self.store, SystemClock(), open_pipeline=lambda _name: self.pipeline)
-        self._thread = threading.Thread(target=worker.serve, args=(self._stopping,), name="worker")
-        self._thread.start()
-        self.worker = worker
-        return worker
-
-    def stop(self) -> float:
-        """Stop the worker; return how long it took."""
-        began_s = time.monotonic()
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-        return time.monotonic() - began_s
-
-    def register(self, server: CameraServer, name: str, *, camera_id: str = "", **changes: Any) -> Camera:
-        faults = changes.pop("faults", {})
-        camera = Camera(id=camera_id or name, name=name.title(), area="city", source=server.source(name, **faults))
-        with self.store.transaction() as conn:
-            sealed = camera_store.seal(self.box, camera.id, PASSWORD)
-            return camera_store.create(conn, replace(camera, **changes), sealed)
-
-    def change(self, camera: Camera, **changes: Any) -> Camera:
-        with self.store.transaction() as conn:
-            return camera_store.update(conn, replace(camera, **changes))
-
-    def state(self, camera_id: str) -> CameraState | None:
-        with self.store.transaction() as conn:
-            return camera_store.states(conn, [camera_id]).get(camera_id)
-
-    def events(self, kind: EventKind) -> list[Event]:
-        with self.store.transaction() as conn:
-            return events.listing(conn, ["city"], kinds=[kind])[0]
-
-    def ask(self, method: str, path: str, *, body: bytes | None = None, token: str = TOKEN) -> tuple[int, bytes, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        connection.request(method, path, body=body, headers={"Authorization": f"Bearer {token}"})
-        answer = connection.getresponse()
-        said = answer.status, answer.read(), answer.headers
-        connection.close()
-        return said
-
-    @property
-    def port(self) -> int:
-        with self.store.transaction() as conn:
-            [part] = parts.listing(conn, kind="worker")
-        return int(part.url.rpartition(":")[2])
-
-
-def until(true: Callable[[], Any], *, within_s: float = 15) -> Any:
-    """Return what ``true`` says as soon as it is so."""
-    deadline_s = time.monotonic() + within_s
-    while not (said := true()):
-        assert time.monotonic() < deadline_s, "it did not come"
-        threading.Event().wait(0.05)
-    return said
 
 
 @pytest.fixture
@@ -175,10 +41,6 @@ def server() -> Iterator[CameraServer]:
     options = ServerOptions(username="viewer", password=PASSWORD)
     with CameraServer({"gate": clip(), "square": clip("large"), "yard": clip("h265")}, options) as made:
         yield made
-
-
-def streaming(bench: Bench, camera_id: str) -> Callable[[], bool]:
-    return lambda: (state := bench.state(camera_id)) is not None and state.state is LinkState.STREAMING
 
 
 def test_a_registered_camera_is_recorded_analysed_and_shown(bench: Bench, server: CameraServer) -> None:
@@ -226,7 +88,7 @@ def test_a_registered_camera_is_recorded_analysed_and_shown(bench: Bench, server
 def test_probe_over_the_port(bench: Bench, server: CameraServer) -> None:
     """The API's form of a camera in, what it shows out; hostile ones are refused in words."""
     bench.start()
-    until(lambda: _live_parts(bench))
+    until(lambda: live_parts(bench))
     source = server.source("gate")
     said = {"scheme": "rtsp", "host": source.host, "port": source.port, "path": source.path, "username": "viewer"}
     status, body, _ = bench.ask("POST", "/probe", body=json.dumps(said | {"password": PASSWORD}).encode())
@@ -239,9 +101,34 @@ def test_probe_over_the_port(bench: Bench, server: CameraServer) -> None:
     assert bench.ask("POST", "/probe", body=b"[" * 100_000)[0] == 422
 
 
-def _live_parts(bench: Bench) -> list[parts.Part]:
-    with bench.store.transaction() as conn:
-        return parts.listing(conn, kind="worker")
+def test_webrtc_over_the_port(bench: Bench, server: CameraServer) -> None:
+    """A peer that is not a browser gets the camera's own pictures, and is gone after DELETE."""
+    bench.register(server, "gate")
+    bench.start()
+    until(streaming(bench, "gate"))
+
+    async def watch() -> tuple[int, int]:
+        browser = RTCPeerConnection()
+        browser.addTransceiver("video", direction="recvonly")
+        await browser.setLocalDescription(await browser.createOffer())
+        offer = str(browser.localDescription.sdp).encode()
+        status, answer, headers = await asyncio.to_thread(bench.ask, "POST", "/cameras/gate/whep", body=offer)
+        assert status == 201
+        assert headers["Content-Type"] == "application/sdp"
+        await browser.setRemoteDescription(RTCSessionDescription(answer.decode(), "answer"))
+        for _ in range(15):  # beyond the backlog: live
+            picture = await asyncio.wait_for(browser.getReceivers()[0].track.recv(), 10)
+        assert isinstance(picture, VideoFrame)
+        assert (await asyncio.to_thread(bench.ask, "DELETE", headers["Location"]))[0] == 204
+        assert (await asyncio.to_thread(bench.ask, "DELETE", headers["Location"]))[0] == 404
+        await browser.close()
+        return picture.width, picture.height
+
+    assert asyncio.run(watch()) == (320, 240)
+    assert bench.ask("POST", "/cameras/gate/whep", body=b"v=0")[0] == 422
+    assert bench.ask("POST", "/cameras/nowhere/whep", body=b"v=0")[0] == 404
+    assert bench.ask("POST", "/cameras/gate/whep", body=b"v=0", token="wrong")[0] == 401
+    assert json.loads(bench.ask("GET", "/health")[1])["peers"] == 0
 
 
 def test_a_silent_camera_is_an_event_with_a_gap_and_comes_back(bench: Bench, server: CameraServer) -> None:
@@ -312,36 +199,6 @@ def test_a_finding_becomes_an_event_with_a_snapshot(bench: Bench, server: Camera
     with bench.store.transaction() as conn:
         camera_store.put_rule(conn, replace(rule, min_score=0.5))
     until(lambda: [one.version for one in bench.pipeline.rules["gate"]] == [2])
-
-
-def test_a_killed_worker_leaves_its_files_to_the_next(bench: Bench, server: CameraServer) -> None:
-    """A segment on disk without a row gets one; the time between has a cause."""
-    camera = bench.register(server, "gate")
-    worker = bench.start()
-    until(streaming(bench, "gate"))
-    until(lambda: list(bench.site.media_dir.rglob("*.mp4")))
-    bench.stop()
-    with bench.store.transaction() as conn:
-        conn.execute("DELETE FROM segment")
-        conn.execute("UPDATE camera_state SET last_frame_at = last_frame_at - interval '1 minute'")
-    del worker
-    bench.start()
-
-    def recovered() -> bool:
-        with bench.store.transaction() as conn:
-            rows = conn.execute("SELECT path FROM segment").fetchall()
-        return {path for (path,) in rows} >= {
-            str(path.relative_to(bench.site.media_dir)) for path in sorted(bench.site.media_dir.rglob("*.mp4"))[:1]
-        }
-
-    until(recovered)
-
-    def explained() -> list[Any]:
-        with bench.store.transaction() as conn:
-            now = SystemClock().utc_now()
-            return gaps.listing(conn, SourceKind.CAMERA, [camera.id], now - timedelta(1), now)
-
-    assert until(explained)[0].cause is GapCause.NOT_STARTED
 
 
 def test_unreachable_records_are_said_not_dialled(bench: Bench, server: CameraServer) -> None:

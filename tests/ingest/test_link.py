@@ -1,6 +1,8 @@
 """A camera's link as a whole: states with reasons, reconnecting, sub-streams, recording while it lasts."""
 
+import contextlib
 import queue
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,12 +17,12 @@ from ingest.live import LiveFanout
 from ingest.probe import probe
 from ingest.recorder import Recorder
 from ingest.stream import OpenLimiter
-from models.camera import CameraSource, CameraState, LinkState, Transport
+from models.camera import CameraSource, CameraState, LinkState, Scheme, Transport
 from models.clock import SystemClock
 from models.errors import BadInput
 from models.frame import DecodeMode, Frame
 from tests.ingest.conftest import LOOPBACK, PASSWORD
-from tests.support.rtsp import clip
+from tests.support.rtsp import HostileServer, answering, clip
 
 QUICK = {"backoff_first_s": 0.1, "open_timeout_s": 2.0, "read_timeout_s": 0.6}
 
@@ -28,7 +30,14 @@ QUICK = {"backoff_first_s": 0.1, "open_timeout_s": 2.0, "read_timeout_s": 0.6}
 class Watched:
     """A link with all that it tells."""
 
-    def __init__(self, source: CameraSource, recorder: Recorder | None = None, **config: object) -> None:
+    def __init__(
+        self,
+        source: CameraSource,
+        recorder: Recorder | None = None,
+        *,
+        opens: OpenLimiter | None = None,
+        **config: object,
+    ) -> None:
         self.states: queue.Queue[CameraState] = queue.Queue()
         self.frames: queue.Queue[Frame] = queue.Queue()
         self.mode = DecodeMode.QUIET
@@ -41,7 +50,7 @@ class Watched:
             mode=lambda: self.mode,
             recorder=recorder,
             live=LiveFanout(),
-            opens=OpenLimiter(8),
+            opens=opens or OpenLimiter(8),
         )
 
     def until(self, wanted: Callable[[CameraState], bool], *, within_s: float = 8) -> CameraState:
@@ -60,6 +69,22 @@ class Watched:
 
 def in_state(*wanted: LinkState) -> Callable[[CameraState], bool]:
     return lambda state: state.state in wanted
+
+
+def loopback(port: int) -> CameraSource:
+    return CameraSource(scheme=Scheme.RTSP, host="127.0.0.1", port=port, path="/live")
+
+
+@contextlib.contextmanager
+def silent_host() -> Iterator[int]:
+    """Yield a port where connections are neither taken nor refused: its queue is full."""
+    with contextlib.ExitStack() as held:
+        listener = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=1))
+        for _ in range(4):
+            filler = held.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
 
 
 @pytest.fixture
@@ -115,6 +140,40 @@ def test_stalled_and_dying_cameras_are_tried_again(
     watched.until(in_state(LinkState.STREAMING))
     assert re.search(reason, watched.until(in_state(LinkState.BACKOFF)).reason)
     watched.until(in_state(LinkState.STREAMING))
+
+
+def test_an_unreachable_camera_is_given_up_in_time(watch: Callable[..., Watched]) -> None:
+    """Its host answers nothing at all, as behind a firewall: the kernel would try for two minutes."""
+    with silent_host() as port:
+        began_s = time.monotonic()
+        watched = watch(loopback(port), open_timeout_s=0.5)
+        assert "no answer" in watched.until(in_state(LinkState.BACKOFF)).reason
+        assert time.monotonic() - began_s < 3
+
+
+def test_dead_cameras_do_not_hold_up_a_living_one(watch: Callable[..., Watched], cameras: CameraServer) -> None:
+    """They fill every slot for opening, for as long as a camera may take."""
+    opens = OpenLimiter(1, wait_s=0.2)
+    with silent_host() as port:
+        for number in range(3):
+            watch(loopback(port), camera_id=f"dead-{number}", opens=opens, open_timeout_s=6.0)
+        began_s = time.monotonic()
+        watch(cameras.source("h264"), opens=opens).until(in_state(LinkState.STREAMING))
+        assert time.monotonic() - began_s < 4
+
+
+def test_a_camera_that_redirects_to_itself_is_asked_once(watch: Callable[..., Watched]) -> None:
+    """An endless redirect ends at its first step, and the camera is left in peace."""
+
+    def answer(_method: str, number: str) -> bytes:
+        return f"RTSP/1.0 302 Found\r\nCSeq: {number}\r\nLocation: /live\r\n\r\n".encode()
+
+    with HostileServer(answering(answer)) as server:
+        watched = watch(loopback(server.port))
+        assert "redirect refused" in watched.until(in_state(LinkState.NOT_FOUND)).reason
+        with pytest.raises(queue.Empty):
+            watched.states.get(timeout=0.3)
+        assert server.connections == 1
 
 
 def test_a_wrong_password_is_told_and_tried_slowly(cameras: CameraServer, watch: Callable[..., Watched]) -> None:
