@@ -62,9 +62,18 @@ MODULES = (
 
 def create_app(site: Site, store: Store, *, clock: Clock | None = None, static: Path = STATIC) -> FastAPI:
     """Return the whole application; raises `PolicyMissing` when a route does not say who may call it."""
-    clock = clock or SystemClock()
     app = bare_app()
-    context = Context(
+    equip(app, make_context(site, store, clock or SystemClock()))
+    app.router.lifespan_context = _lifespan
+    _serve_pages(app.router, static)
+    problems.install(app)
+    app.add_middleware(Gatekeeper, public_origin=site.api.public_origin, hosts=[site.api.host])
+    return app
+
+
+def make_context(site: Site, store: Store, clock: Clock) -> Context:
+    """Return what the process holds."""
+    return Context(
         site=site,
         store=store,
         clock=clock,
@@ -75,13 +84,12 @@ def create_app(site: Site, store: Store, *, clock: Clock | None = None, static: 
         views=ViewLog(store, clock),
         guesses=UnknownNames(),
     )
+
+
+def equip(app: FastAPI, context: Context) -> None:
+    """Give the routes of ``app`` what they work with."""
     app.state.context = context
     app.state.guard = Guard(context)
-    app.router.lifespan_context = _lifespan
-    _serve_pages(app.router, static)
-    problems.install(app)
-    app.add_middleware(Gatekeeper, public_origin=site.api.public_origin, hosts=[site.api.host])
-    return app
 
 
 def bare_app() -> FastAPI:

@@ -39,6 +39,8 @@ PATH_NAMES = {
 }
 """The path parameter that names a thing of each kind."""
 
+NO_CONTENT = 204
+
 
 class PolicyMissing(Exception):
     """A route does not say who may call it."""
@@ -114,6 +116,8 @@ class GuardedRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         said = policy_of(endpoint, path)
         options["openapi_extra"] = {**said_in_openapi(said), **(options.get("openapi_extra") or {})}
+        if options.get("status_code") == NO_CONTENT:
+            options["response_class"] = Response  # FastAPI would call the missing body JSON
         super().__init__(path, endpoint, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -3,7 +3,6 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 from starlette.websockets import WebSocketDisconnect
@@ -24,13 +23,6 @@ def held(world: World, fake_worker: FakeWorker) -> World:
     """A world whose worker beats."""
     world.worker(fake_worker.url)
     return world
-
-
-@pytest.fixture
-def served(held: World) -> Iterator[Served]:
-    """The app over real sockets."""
-    with Served(held.app) as running:
-        yield running
 
 
 def _open_live(served: Served, camera_id: str, secret: str | None, origin: str | None = None) -> ClientConnection:

@@ -17,13 +17,11 @@ from dashboard_api.app import bare_app
 from dashboard_api.openapi import document
 from models.event import EventKind
 from models.store import logins
-from models.store.launcher import EmbeddedPostgres
 from models.store.pool import Store
 from models.user import Role
 from tests.dashboard_api.fake_worker import PEER, FakeWorker
 from tests.dashboard_api.world import ORIGIN, OTHER, OWN, World
 from tests.support.clock import FakeClock
-from tests.support.postgres import fresh_database
 
 ALL = frozenset({"operator", "dispatcher", "engineer", "analyst", "admin"})
 DESK = frozenset({"operator", "dispatcher", "admin"})
@@ -145,14 +143,11 @@ OPERATIONS = list(operations())
 
 
 @pytest.fixture(scope="module")
-def here(
-    postgres: EmbeddedPostgres, fake_worker: FakeWorker, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator["Matrix"]:
+def here(module_store: Store, fake_worker: FakeWorker, tmp_path_factory: pytest.TempPathFactory) -> "Matrix":
     """One world for the whole matrix; each question gets things of its own."""
-    with fresh_database(postgres.dsn) as dsn, Store(dsn) as store:
-        world = World.make(store, FakeClock(), tmp_path_factory.mktemp("matrix") / "state")
-        world.worker(fake_worker.url)
-        yield Matrix(world)
+    world = World.make(module_store, FakeClock(), tmp_path_factory.mktemp("matrix") / "state")
+    world.worker(fake_worker.url)
+    return Matrix(world)
 
 
 class Matrix:

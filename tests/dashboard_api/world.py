@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from alarms import desk, dispatch
 from alarms.broker import hash_secret
 from configs.site import Site, parse
-from dashboard_api.app import create_app
+from dashboard_api.app import create_app, equip, make_context
 from models.camera import Camera, CameraSource, CameraState, LinkState, Rule, RuleKind, Scheme
 from models.event import Event, EventKind, Priority, SourceKind
 from models.incident import Incident
@@ -33,6 +33,17 @@ PASSWORD = "correct horse battery"
 """Of every account of this world."""
 CANARY = "canary-7f3a91-secret"
 _PASSWORD_HASH: list[str] = []
+
+
+_APP: list[FastAPI] = []
+
+
+def _app(site: Site, store: Store, clock: FakeClock) -> FastAPI:
+    """Return the one application of the run, as new: its routes take longer to put together than most tests."""
+    if not _APP:
+        _APP.append(create_app(site, store, clock=clock))
+    equip(_APP[0], make_context(site, store, clock))
+    return _APP[0]
 
 
 def make_site(state_dir: Path, **said: Any) -> Site:
@@ -64,7 +75,7 @@ class World:
     @classmethod
     def make(cls, store: Store, clock: FakeClock, state_dir: Path, **said: Any) -> "World":
         site = make_site(state_dir, **said)
-        world = cls(site, store, clock, create_app(site, store, clock=clock))
+        world = cls(site, store, clock, _app(site, store, clock) if not said else create_app(site, store, clock=clock))
         with store.transaction() as conn:
             for path in ("city", OWN, OWN_INNER, OTHER):
                 areas.ensure(conn, path, path.title())
