@@ -40,7 +40,7 @@ class AlarmCentre:
         self._store = store
         self._clock = clock
         self._admit = admit
-        self._some_paused = False
+        self._admitted: tuple[object, frozenset[str]] | None = None
         self._floods: list[str] = []
         self.failed = threading.Event()
         self.inbox = Inbox()
@@ -82,15 +82,18 @@ class AlarmCentre:
                 thread.join(JOIN_S)
 
     def follow_admissions(self) -> None:
-        """Keep units that flood from signing in to the broker while they are paused. Call about once a second."""
+        """Let the registered units sign in to the broker, less those that are paused. Call about once a second."""
         self.rates.forget(frozenset(self.committer.supervision.units))
-        paused = self.rates.paused(self._clock.monotonic_s())
-        if self._admit is None or not (paused or self._some_paused):
+        if self._admit is None:
             return
+        paused = self.rates.paused(self._clock.monotonic_s())
         with self._store.transaction() as conn:
+            wanted = (units.registry_version(conn), paused)
+            if wanted == self._admitted:
+                return
             allowed = [pair for pair in units.broker_hashes(conn) if pair[0] not in paused]
         self._admit(allowed)
-        self._some_paused = bool(paused)
+        self._admitted = wanted
 
     def _is_known(self, unit_id: str) -> bool:
         return unit_id in self.committer.supervision.units

@@ -14,20 +14,18 @@ import psycopg
 
 from alarms import triage, wire
 from alarms.inbox import Delivery, Inbox
-from alarms.intake import Intake, Item
+from alarms.intake import Intake, Item, Key
 from alarms.supervision import BROKER, FLEET, Findings, Supervision
 from configs.parts import AlarmsConfig
 from models import wire as json_of
 from models.clock import Clock
 from models.errors import StoreDown
-from models.event import Event, EventKind, SourceKind
+from models.event import Event, EventKind
 from models.store import alarm_messages, events, feed, gaps, heartbeats, incidents, quarantine, units
 from models.store.pool import Store
 
 BATCH_MAX = 500
 LINGER_S = 0.005
-IDLE_S = 0.02
-"""A pause this long before a message means that nobody else is coming: it is stored at once."""
 TICK_S = 1.0
 STATES_EVERY_S = 0.5
 TRIAGE_EVERY_S = 0.05
@@ -94,8 +92,9 @@ class Committer:
         """Do what is due; returns how many deliveries were stored."""
         batch = self._inbox.take(BATCH_MAX, timeout_s=timeout_s, fill_s=LINGER_S if self._busy else 0.0)
         self._busy = len(batch) > 1
-        if self._is_due("registry", REGISTRY_EVERY_S) or self._registry_version is None or self._has_strangers(batch):
-            self._persistently(self.refresh_registry)
+        ask = self._is_due("registry", REGISTRY_EVERY_S) or self._registry_version is None or self._has_strangers(batch)
+        if ask and not self._persistently(self.refresh_registry):
+            return 0  # stopped: what was taken has no puback and comes again
         items = [self._digest(delivery) for delivery in batch]
         self._before_step()
         self._follow_link()
@@ -128,15 +127,26 @@ class Committer:
 
     def _persist(self, items: list[Item], found: Findings) -> None:
         """Store all of it, in as many transactions as it takes; returns only when done or stopped."""
+        reused: list[Item] = []
+
+        def write() -> None:
+            reused[:] = self._write(items, found)
+
         try:
-            done = self._persistently(lambda: self._write(items, found))
+            done = self._persistently(write)
         except Exception as refused:  # noqa: BLE001  (one poisoned message must not end the receiving of alarms)
             self._persist_parts(items, found, refused)
             return
-        if done:
-            self._tell_stored(items)
-        else:
+        if not done:
             self.supervision.give_back(found)
+            return
+        others = set(map(id, reused))
+        self._tell_stored(item for item in items if id(item) not in others)
+        if reused:
+            for item in reused:
+                log.warning("%s: sends another event under a number that it has used", item.delivery.topic)
+                self.intake.keep_reused(item)
+            self._persist(reused, self.supervision.take(states=False))
 
     def _persist_parts(self, items: list[Item], found: Findings, refused: Exception) -> None:
         if found and items:
@@ -150,12 +160,18 @@ class Committer:
             log.warning("%s: the database refuses it: %s", items[0].delivery.topic, refused)
             self.intake.refuse(items[0], f"{getattr(refused, 'sqlstate', None) or ''} {type(refused).__name__}".strip())
             self._persist(items, self.supervision.take(states=False))
+        elif not items and len(pieces := found.pieces()) > 1:
+            for piece in pieces:
+                self._persist([], piece)
         else:
             log.error("the database refuses what alertwall itself has noted, it is dropped", exc_info=refused)
             self._tell_stored(items)
 
-    def _write(self, items: Sequence[Item], found: Findings) -> None:
-        messages = {item.key: item for item in items if item.key is not None and item.message is not None}
+    def _write(self, items: Sequence[Item], found: Findings) -> list[Item]:
+        """Store it; returns the items whose key an earlier, other message has."""
+        keyed = [(item.key, item) for item in items if item.key is not None and item.message is not None]
+        messages: dict[Key, Item] = {}
+        repeated = [item for key, item in keyed if messages.setdefault(key, item) is not item]
         with self._store.transaction() as conn:
             quarantine.write(conn, [item.quarantined for item in items if item.quarantined is not None])
             fresh = alarm_messages.write(
@@ -167,24 +183,16 @@ class Committer:
             happened += found.events
             new_ids = set(events.write(conn, happened, triage=False))
             self._write_findings(conn, found)
-            self._triage(conn, [event for event in happened if event.id in new_ids])
+            repeated += [item for key, item in messages.items() if key not in fresh]
+            gists = alarm_messages.gists(conn, {item.key for item in repeated if item.key is not None})
+            self._triage(conn, [event for event in _once(happened) if event.id in new_ids])
         self.stats.batches_total += 1
         self.stats.stored_total += len(fresh)
-        self.stats.repeated_total += sum(item.key is not None for item in items) - len(fresh)
+        self.stats.repeated_total += len(repeated)
+        return [item for item in repeated if item.key is not None and not _says(item, gists[item.key])]
 
     def _write_findings(self, conn: psycopg.Connection, found: Findings) -> None:
-        for gap in found.gaps_opened:
-            gaps.open_gap(
-                conn,
-                source_kind=gap.source_kind,
-                source_id=gap.source_id,
-                area=gap.area,
-                started_at=gap.started_at,
-                cause=gap.cause,
-                detail=gap.detail,
-            )
-        for unit_id, at in found.gaps_closed:
-            gaps.close_gap(conn, source_kind=SourceKind.UNIT, source_id=unit_id, ended_at=at)
+        gaps.apply(conn, found.gaps)
         heartbeats.write(conn, found.beats)
         units.write_states(conn, [watch.record() for watch in found.changed.values()])
         feed.append_many(
@@ -203,11 +211,11 @@ class Committer:
         """Put through triage what workers have queued; an event that cannot be is named and left to the timeline."""
         try:
             self._persistently(lambda: self._take_queued(TRIAGE_LIMIT))
-        except psycopg.Error:
+        except Exception:  # noqa: BLE001  (one event that cannot be read must not end the receiving of alarms)
             for _ in range(TRIAGE_LIMIT):
                 try:
                     self._persistently(lambda: self._take_queued(1))
-                except psycopg.Error:
+                except Exception:
                     log.exception("an event cannot pass triage")
                     self._persistently(self._drop_queued)
 
@@ -219,7 +227,7 @@ class Committer:
 
     def _drop_queued(self) -> None:
         with self._store.transaction() as conn:
-            events.take_triage(conn, 1)
+            log.error("event %s stays without an incident", events.drop_triage(conn))
 
     # ── around it ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -282,3 +290,11 @@ class Committer:
             return False
         self._due_s[what] = now_s + every_s
         return True
+
+
+def _once(happened: Iterable[Event]) -> list[Event]:
+    return list({event.id: event for event in happened}.values())
+
+
+def _says(item: Item, gist: alarm_messages.Gist) -> bool:
+    return item.message is not None and alarm_messages.gist(item.message) == gist

@@ -125,6 +125,7 @@ def open_by_hand(
         source_id=DESK,
         opened_at=at,
         last_event_at=at,
+        source_event_at=at,
         lat=lat,
         lon=lon,
         event_count=1,

@@ -4,7 +4,7 @@ Runs once per delivery, before the database is asked; what it changes is memory.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -64,6 +64,20 @@ class Intake:
         refused = self._quarantine(item.delivery, watch, reason)
         item.key = item.message = item.event = None
         item.quarantined = refused.quarantined
+
+    def keep_reused(self, item: Item) -> None:
+        """Keep an event whose (boot, seq) an earlier, other one has: as the event it is, and as it came.
+
+        A unit that counts anew after a restart under an old boot is at fault, but its alarm is still an alarm.
+        """
+        event, delivery = item.event, item.delivery
+        item.message = item.event = None
+        if event is None or self._is_repeated(delivery, Reason.NUMBER_REUSED):
+            return
+        again = event_id(event.id, event.device_time, event.kind, event.attrs)
+        self._supervision.tell(replace(event, id=again, attrs={**event.attrs, "number_reused": True}))
+        detail = "an earlier event has the same boot and seq"
+        item.quarantined = _quarantined(delivery, Quarantined(Reason.NUMBER_REUSED, detail, delivery.unit_id))
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -127,25 +141,20 @@ class Intake:
 
     def _quarantine(self, delivery: Delivery, watch: UnitWatch | None, result: Quarantined) -> Item:
         self.quarantined_total += 1
-        fingerprint = hash((delivery.topic, delivery.payload, result.reason))
-        if fingerprint in self._seen_broken:
-            self._seen_broken.move_to_end(fingerprint)
+        if self._is_repeated(delivery, result.reason):
             return Item(delivery)
-        self._seen_broken[fingerprint] = None
-        if len(self._seen_broken) > QUARANTINE_REMEMBERED:
-            self._seen_broken.popitem(last=False)
         if watch is not None:
             self._tell_not_understood(watch.unit, delivery.received_at, result)
-        return Item(
-            delivery,
-            quarantined=QuarantinedMessage(
-                received_at=delivery.received_at,
-                topic=delivery.topic,
-                payload=delivery.payload,
-                reason=f"{result.reason}: {result.detail}",
-                unit_id=result.unit_id,
-            ),
-        )
+        return Item(delivery, quarantined=_quarantined(delivery, result))
+
+    def _is_repeated(self, delivery: Delivery, reason: Reason) -> bool:
+        fingerprint = hash((delivery.topic, delivery.payload, reason))
+        repeated = fingerprint in self._seen_broken
+        self._seen_broken[fingerprint] = None
+        self._seen_broken.move_to_end(fingerprint)
+        if len(self._seen_broken) > QUARANTINE_REMEMBERED:
+            self._seen_broken.popitem(last=False)
+        return repeated
 
     def _tell_not_understood(self, unit: Unit, at: datetime, result: Quarantined) -> None:
         """A person should know, once a minute at most: it may have been an alarm."""
@@ -154,6 +163,16 @@ class Intake:
         label = f"{result.reason.replace('_', ' ')}: {result.detail}"
         key = (result.reason, minute.isoformat())
         self._supervision.tell(unit_event(unit, kind, minute, label, key=key))
+
+
+def _quarantined(delivery: Delivery, result: Quarantined) -> QuarantinedMessage:
+    return QuarantinedMessage(
+        received_at=delivery.received_at,
+        topic=delivery.topic,
+        payload=delivery.payload,
+        reason=f"{result.reason}: {result.detail}",
+        unit_id=result.unit_id,
+    )
 
 
 def _alarm_message(unit: Unit, message: wire.EventMessage, timing: skew.Timing, received_at: datetime) -> AlarmMessage:

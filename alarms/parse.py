@@ -29,6 +29,7 @@ class Reason(StrEnum):
     UNKNOWN_VERSION = "unknown_version"
     SPOOF = "spoof"
     UNKNOWN_UNIT = "unknown_unit"
+    NUMBER_REUSED = "number_reused"
     REFUSED_BY_STORE = "refused_by_store"
 
 
@@ -92,7 +93,7 @@ def parse(topic: str, payload: bytes) -> Parsed | Quarantined:
 
 def _decode(unit_id: str, leaf: str, payload: bytes) -> wire.UnitMessage:
     if len(payload) > wire.PAYLOAD_MAX_BYTES:
-        raise _Refused(Reason.TOO_LARGE, f"{len(payload)} bytes")
+        raise _Refused(Reason.TOO_LARGE, f"more than {wire.PAYLOAD_MAX_BYTES} bytes")
     try:
         if (version := _versions.decode(payload).v) != wire.VERSION:
             raise _Refused(Reason.UNKNOWN_VERSION, f"version {version}")

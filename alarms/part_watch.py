@@ -11,6 +11,8 @@ from models.store import events, incidents, parts, units
 from models.store.pool import Store
 
 LATE_AFTER = timedelta(seconds=10)
+BLIND_AFTER_S = 5.0
+"""After a pause in our own looking (a start, a database that was away) parts have their ten seconds anew."""
 FORGOTTEN_AFTER = timedelta(hours=1)
 """A part that was already away for so long before this core started has been taken out of service."""
 WATCHED_KINDS = frozenset({"worker", "api"})
@@ -26,10 +28,12 @@ class PartWatch:
         self._settings = settings
         self._started_at = clock.utc_now()
         self._told: set[str] | None = None
+        self._looked_s = float("-inf")
+        self._judge_from_s = 0.0
 
     def check(self) -> None:
         """Tell what has gone and what is back; `StoreDown` when nobody can be asked."""
-        now = self._clock.utc_now()
+        now, now_s = self._clock.utc_now(), self._clock.monotonic_s()
         with self._store.transaction() as conn:
             if self._told is None:
                 self._told = incidents.active_sources(conn, EventKind.PART_DOWN)
@@ -39,7 +43,10 @@ class PartWatch:
                 if part.kind in WATCHED_KINDS and part.heartbeat_at > self._started_at - FORGOTTEN_AFTER
             ]
             late = {part.id for part in watched if now - part.heartbeat_at > LATE_AFTER}
-            gone = late - self._told
+            if now_s - self._looked_s > BLIND_AFTER_S:
+                self._judge_from_s = now_s + LATE_AFTER.total_seconds()
+            self._looked_s = now_s
+            gone = late - self._told if now_s >= self._judge_from_s else set()
             back = {part.id for part in watched if part.id not in late} & self._told
             if not gone and not back:
                 return

@@ -80,10 +80,10 @@ class Receiver:
         self._inbox = inbox
         self._rates = rates
         self._client: paho.Client | None = None
-        self._subscribed = False
         self._full_since_s: float | None = None
         self._cleared: set[str] = set()
         self._unacked: deque[Puback] = deque()
+        self._refused = ""
         self._dice = random.Random()  # noqa: S311  (spreads reconnects, keeps no secret)
         # in
         self._stopping = threading.Event()
@@ -142,6 +142,8 @@ class Receiver:
             self._read(client)
             self._send(client)
             client.loop_misc()
+            if self._refused:
+                raise LinkDown("broker", self._refused)
             if client.socket() is None:
                 raise LinkDown("broker", self.line.detail or "connection lost")
 
@@ -155,8 +157,9 @@ class Receiver:
         client.on_disconnect = self._on_disconnect
         client.on_socket_register_write = lambda *_: None  # we look at want_write ourselves
         client.max_inflight_messages_set(1000)
+        client.on_subscribe = self._on_subscribe
         self._unacked.clear()  # the broker hands out again what it has no puback for
-        self._subscribed = False
+        self._refused = ""
         self.line.version = version
         self.line.detail = ""
         try:
@@ -182,7 +185,7 @@ class Receiver:
         with suppress(OSError, ValueError):
             client.disconnect()
             client.loop_write()
-        client.on_message = client.on_connect = client.on_disconnect = None
+        client.on_message = client.on_connect = client.on_subscribe = client.on_disconnect = None
         line = client.socket()
         if line is not None:
             line.close()
@@ -254,10 +257,17 @@ class Receiver:
         else:
             client.subscribe(topics)
         self._outgoing.clear()
+
+    def _on_subscribe(self, _client: paho.Client, _data: object, _mid: int, reasons: object, _more: object) -> None:
+        """Only now can units be heard: a line on which nothing may be read is no line."""
+        assert isinstance(reasons, list)
+        if any(reason.is_failure for reason in reasons):
+            self._refused = "refuses the subscription to what units send"
+            return
         self.line.up = True
         self.line.connects_total += 1
         self.line.detail = ""
-        log.info("connected to the broker, MQTT %s", "5" if v5 else "3.1.1")
+        log.info("connected to the broker, MQTT %s", "5" if self.line.version == MQTT_5 else "3.1.1")
 
     def _on_disconnect(
         self, _client: paho.Client, _data: object, _flags: object, reason: object, _more: object
@@ -272,7 +282,7 @@ class Receiver:
         except UnicodeDecodeError:
             topic = repr(message._topic)  # noqa: SLF001  (its property raises on bytes that are no text)
         unit_id, leaf = split_topic(topic) or ("", "")
-        payload = bytes(message.payload)
+        payload = bytes(message.payload[: wire.PAYLOAD_MAX_BYTES + 1])  # more of it is neither understood nor kept
         puback = Puback(message.mid, message.qos) if message.qos else None
         if puback is not None:
             self._unacked.append(puback)

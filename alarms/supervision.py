@@ -27,6 +27,8 @@ DEAF_AFTER_S = 5.0
 """A pause between two ticks beyond this means that we, not the units, were away."""
 TURNS_PER_MINUTE = 3
 """So many returns of an earlier boot in a minute mean two boxes under one name."""
+MASS_FOLLOW_S = 60.0
+"""Losses join a mass outage until it has been quiet for so long; who is lost later is somebody else's trouble."""
 SAMPLE_MAX = 50
 BROKER = "broker"
 FLEET = "units"
@@ -40,13 +42,19 @@ class Findings:
     events: list[Event] = field(default_factory=list)
     changed: dict[str, UnitWatch] = field(default_factory=dict)
     faces: dict[str, UnitWatch] = field(default_factory=dict)
-    gaps_opened: list[Gap] = field(default_factory=list)
-    gaps_closed: list[tuple[str, datetime]] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    """Opened and, those with an end, ended; in their order."""
     beats: list[tuple[datetime, str, dict[str, object]]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        urgent = self.events or self.gaps_opened or self.gaps_closed
-        return bool(urgent or self.changed or self.faces or self.beats)
+        return bool(self.events or self.gaps or self.changed or self.faces or self.beats)
+
+    def pieces(self) -> list["Findings"]:
+        """Return the same in pieces: what the database refuses in one of them must not take the others along."""
+        pieces = [Findings(events=[event]) for event in self.events]
+        pieces += [Findings(gaps=self.gaps), Findings(changed=self.changed), Findings(faces=self.faces)]
+        pieces.append(Findings(beats=self.beats))
+        return [piece for piece in pieces if piece]
 
 
 class Supervision:
@@ -59,7 +67,8 @@ class Supervision:
         self.area = _SYSTEM_AREA
         self._held: dict[str, UnitWatch] = {}
         self._in_mass: dict[str, UnitWatch] = {}
-        self._mass_count = 0
+        self._mass_stands = False
+        self._mass_joined_s = 0.0
         self._link_down_s: float | None = None
         self._link_told = False
         self._grace_until_s = 0.0
@@ -77,20 +86,22 @@ class Supervision:
             self._in_mass.pop(unit_id, None)
             self._found.changed.pop(unit_id, None)
             if watch.loss:
-                self._found.gaps_closed.append((unit_id, self._clock.utc_now()))
+                self._end_gap(watch, self._clock.utc_now())
         for unit_id, unit in units.items():
             watch_or_none = self.units.get(unit_id)
             if watch_or_none is None:
-                self.units[unit_id] = UnitWatch.restored(unit, states.get(unit_id), now_s=now_s)
+                self._restore(UnitWatch.restored(unit, states.get(unit_id), now_s=now_s))
             else:
                 watch_or_none.unit = unit
+                if not unit.enabled and watch_or_none.loss:
+                    self._forget_loss(watch_or_none)
         self.area = common_area(unit.area for unit in units.values()) or _SYSTEM_AREA
 
     def resume(self, *, link_told: bool, mass_told: bool) -> None:
         """Take up what an earlier core has told and nobody has ended: the broker's outage, a mass outage."""
         self._link_told = link_told
         self._link_down_s = self._link_down_s or (self._clock.monotonic_s() if link_told else None)
-        self._mass_count = max(self._mass_count, int(mass_told))
+        self._mass_stands = self._mass_stands or mass_told
 
     # ── what is heard ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -189,9 +200,13 @@ class Supervision:
         self._judge_mass(now, now_s)
 
     def take(self, *, states: bool = True) -> Findings:
-        """Hand over what has come up; without ``states`` what units were heard to be waits for a larger batch."""
+        """Hand over what has come up; without ``states`` what units were heard to be waits for a larger batch.
+
+        It never waits when there is an event: a loss and how far it was told are stored together, or a restart
+        between the two would tell it again.
+        """
         found, self._found = self._found, Findings()
-        if not states:
+        if not states and not found.events:
             self._found.changed, found.changed = found.changed, {}
             self._found.faces, found.faces = found.faces, {}
             self._found.beats, found.beats = found.beats, []
@@ -203,8 +218,7 @@ class Supervision:
         found.events.extend(later.events)
         found.changed.update(later.changed)
         found.faces.update(later.faces)
-        found.gaps_opened.extend(later.gaps_opened)
-        found.gaps_closed.extend(later.gaps_closed)
+        found.gaps.extend(later.gaps)
         found.beats.extend(later.beats)
 
     # ── losing and finding ──────────────────────────────────────────────────────────────────────────────────────────
@@ -217,56 +231,69 @@ class Supervision:
         if loss is Loss.SILENT and watch.conn is ConnState.ONLINE:
             watch.conn = ConnState.UNKNOWN
         self._held[watch.unit.id] = watch
-        self._found.gaps_opened.append(
-            Gap(
-                source_kind=SourceKind.UNIT,
-                source_id=watch.unit.id,
-                area=watch.unit.area,
-                started_at=at,
-                ended_at=None,
-                cause=GapCause.SOURCE_OFFLINE,
-                detail=loss.value,
-            )
-        )
+        self._found.gaps.append(_gap(watch, loss, started_at=at))
         self.note_face(watch, before)
 
     def _back(self, watch: UnitWatch, at: datetime) -> None:
         before = watch.face()
+        self._end_gap(watch, at)
         stage, loss, watch.loss, watch.lost_at = watch.stage, watch.loss, None, None
         if watch.conn in (ConnState.OFFLINE, ConnState.UNKNOWN):
             watch.conn = ConnState.ONLINE
         self._held.pop(watch.unit.id, None)
         self._in_mass.pop(watch.unit.id, None)
-        self._found.gaps_closed.append((watch.unit.id, at))
         if stage is LossStage.TOLD:
             ended = EventKind.UNIT_OFFLINE if loss is Loss.OFFLINE else EventKind.UNIT_SILENT
             self._tell(watch.unit, EventKind.UNIT_ONLINE, at, "heard again", key=(at.isoformat(),), restores=ended)
+        self.note_face(watch, before)
+
+    def _restore(self, watch: UnitWatch) -> None:
+        self.units[watch.unit.id] = watch
+        if not watch.loss:
+            return
+        if not watch.unit.enabled:
+            self._forget_loss(watch)
+        elif watch.stage is LossStage.HELD:
+            self._held[watch.unit.id] = watch
+        elif watch.stage is LossStage.MASS:
+            self._in_mass[watch.unit.id] = watch
+            self._mass_stands, self._mass_joined_s = True, watch.lost_s
+
+    def _forget_loss(self, watch: UnitWatch) -> None:
+        """Stop missing a unit that has been disabled."""
+        before = watch.face()
+        self._end_gap(watch, self._clock.utc_now())
+        watch.loss = watch.lost_at = None
+        self._held.pop(watch.unit.id, None)
+        self._in_mass.pop(watch.unit.id, None)
         self.note_face(watch, before)
 
     def _judge_held(self, now: datetime, now_s: float) -> None:
         """Tell the losses that have lasted; when there are too many at once, tell one mass outage instead."""
         if not self._held or now_s < self._grace_until_s:
             return
-        if self._in_mass or len(self._held) >= self._mass_limit():
-            self._into_mass(now)
+        follows = bool(self._in_mass) and now_s - self._mass_joined_s <= MASS_FOLLOW_S
+        if follows or len(self._held) >= self._mass_limit():
+            self._into_mass(now, now_s, tell=not follows)
             return
         hold_s = self._settings.mass_offline_within_s
         for watch in [watch for watch in self._held.values() if now_s - watch.lost_s >= hold_s]:
             del self._held[watch.unit.id]
             watch.stage = LossStage.TOLD
+            self._found.changed[watch.unit.id] = watch
             kind = EventKind.UNIT_OFFLINE if watch.loss is Loss.OFFLINE else EventKind.UNIT_SILENT
             label = "connection lost" if watch.loss is Loss.OFFLINE else "not heard in time"
             self._tell(watch.unit, kind, now, label, key=(watch.lost_at,), since=watch.lost_at)
 
-    def _into_mass(self, now: datetime) -> None:
-        first = not self._in_mass
-        for watch in self._held.values():
+    def _into_mass(self, now: datetime, now_s: float, *, tell: bool) -> None:
+        lost = list(self._held.values())
+        for watch in lost:
             watch.stage = LossStage.MASS
             self._in_mass[watch.unit.id] = watch
+            self._found.changed[watch.unit.id] = watch
         self._held.clear()
-        self._mass_count = max(self._mass_count, len(self._in_mass))
-        if first:
-            lost = list(self._in_mass.values())
+        self._mass_stands, self._mass_joined_s = True, now_s
+        if tell:
             self._tell_system(
                 EventKind.MASS_OUTAGE,
                 FLEET,
@@ -280,14 +307,15 @@ class Supervision:
 
     def _judge_mass(self, now: datetime, now_s: float) -> None:
         """End a mass outage when half of its limit is left; whoever stays away is then told alone."""
-        if not self._mass_count or len(self._in_mass) > self._mass_limit() // 2:
+        if not self._mass_stands or len(self._in_mass) > self._mass_limit() // 2:
             return
         for watch in self._in_mass.values():
             watch.stage, watch.lost_s = LossStage.HELD, now_s
             self._held[watch.unit.id] = watch
+            self._found.changed[watch.unit.id] = watch
+        label = f"all lost units but {len(self._in_mass)} are back"
         self._in_mass.clear()
-        label = f"all lost units but {len(self._held)} are back"
-        self._mass_count = 0
+        self._mass_stands = False
         self._tell_system(EventKind.RESTORE, FLEET, label, restores=EventKind.MASS_OUTAGE, until=now.isoformat())
 
     def _mass_limit(self) -> int:
@@ -298,6 +326,9 @@ class Supervision:
         self._grace_until_s = now_s + RETURN_GRACE_S
         for watch in self.units.values():
             watch.heard_s = max(watch.heard_s, now_s)
+
+    def _end_gap(self, watch: UnitWatch, at: datetime) -> None:
+        self._found.gaps.append(_gap(watch, watch.loss, started_at=watch.lost_at or at, ended_at=at))
 
     # ── telling ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -331,6 +362,18 @@ class Supervision:
         if restores:
             attrs["restores"] = str(restores)
         self.tell(system_event(kind, source_id, now, label, area=area or self.area, attrs=attrs))
+
+
+def _gap(watch: UnitWatch, loss: Loss | None, *, started_at: datetime, ended_at: datetime | None = None) -> Gap:
+    return Gap(
+        source_kind=SourceKind.UNIT,
+        source_id=watch.unit.id,
+        area=watch.unit.area,
+        started_at=started_at,
+        ended_at=ended_at,
+        cause=GapCause.SOURCE_OFFLINE,
+        detail=loss.value if loss else "",
+    )
 
 
 def unit_event(

@@ -35,6 +35,10 @@ _ENDS: dict[EventKind, frozenset[EventKind]] = {
     EventKind.PART_RESTORED: frozenset({EventKind.PART_DOWN}),
 }
 """What a restoring event ends when it does not say so itself; a plain restore ends all of its source."""
+ABOUT_THE_UNIT = frozenset({EventKind.SPOOF, EventKind.FLOOD})
+"""As urgent as an alarm, but nothing that a camera could see."""
+HANDLED_FOR = timedelta(hours=1)
+"""An alarm joins what somebody has claimed while that one is so fresh; later it shows on the wall anew."""
 _NOWHERE = SourcePlace("", None, None, ())
 
 
@@ -95,7 +99,10 @@ class _Board:
 
     def _own_incident(self, event: Event) -> IncidentDraft | None:
         for draft in reversed(self._of_source.get((event.source_kind, event.source_id), ())):
-            if event.priority >= draft.priority or draft.state is IncidentState.NEW:
+            if draft.state is IncidentState.NEW:
+                return draft
+            fresh = event.priority > Priority.ALARM or event.time - draft.last_event_at <= HANDLED_FOR
+            if event.priority >= draft.priority and fresh:
                 return draft
         return None
 
@@ -106,7 +113,7 @@ class _Board:
             for draft, how in self._unit_alarms.near(place):
                 if (apart := self._apart(draft, event.time)) is not None:
                     return draft, f"{how}, {apart:.0f} s from its alarm"
-        elif _looks_for_camera(event) and not self._of_source.get((event.source_kind, event.source_id)):
+        elif _looks_for_camera(event) and self._own_incident(event) is None:
             for draft, how in self._camera_incidents.near(place):
                 apart = self._apart(draft, event.time)
                 if apart is not None and draft.state is IncidentState.NEW and draft.source_kind is SourceKind.CAMERA:
@@ -115,7 +122,7 @@ class _Board:
 
     def _apart(self, draft: IncidentDraft, time: datetime) -> float | None:
         """Return the seconds between ``time`` and the incident's own stretch of time; None when that is too long."""
-        gap = max(draft.opened_at - time, time - draft.last_event_at, timedelta(0))
+        gap = max(draft.opened_at - time, time - draft.source_event_at, timedelta(0))
         return gap.total_seconds() if gap <= self._within else None
 
     def _place_of(self, event: Event) -> SourcePlace:
@@ -134,6 +141,7 @@ class _Board:
             source_id=event.source_id,
             opened_at=event.time,
             last_event_at=event.time,
+            source_event_at=event.time,
             lat=place.lat,
             lon=place.lon,
             cameras=place.cameras,
@@ -150,8 +158,11 @@ class _Board:
         draft.opened_at = min(draft.opened_at, event.time)
         draft.active = draft.active or event.kind in LASTING
         draft.joins.append(Join(event, reason, _words(event) if first else None))
-        if event.priority < draft.priority:
+        explained = event.source_kind is SourceKind.UNIT and draft.source_kind is SourceKind.CAMERA
+        if event.priority < draft.priority or explained:
             self._raise(draft, event)
+        if (draft.source_kind, draft.source_id) == (event.source_kind, event.source_id):
+            draft.source_event_at = max(draft.source_event_at, event.time)
 
     def _raise(self, draft: IncidentDraft, event: Event) -> None:
         """Make the incident as urgent as its most urgent event, and let it stand where that one came from."""
@@ -177,7 +188,6 @@ class _Board:
             draft.event_count += 1
             draft.last_event_at = max(draft.last_event_at, event.time)
             draft.joins.append(Join(event, "restored", _words(event)))
-            return
 
     def _holding(self, event: Event) -> list[IncidentDraft]:
         """Return open incidents that may hold a condition of the event's source: its own, and those it joined."""
@@ -205,7 +215,11 @@ class _Board:
 
     def _index(self, draft: IncidentDraft) -> None:
         self._of_source.setdefault((draft.source_kind, draft.source_id), []).append(draft)
-        if draft.source_kind is SourceKind.UNIT and draft.priority <= Priority.ALARM:
+        if (
+            draft.source_kind is SourceKind.UNIT
+            and draft.priority <= Priority.ALARM
+            and draft.kind not in ABOUT_THE_UNIT
+        ):
             self._unit_alarms.add(draft)
         elif draft.source_kind is SourceKind.CAMERA:
             self._camera_incidents.add(draft)
@@ -256,7 +270,8 @@ def _looks_for_unit(event: Event) -> bool:
 
 
 def _looks_for_camera(event: Event) -> bool:
-    return event.source_kind is SourceKind.UNIT and event.priority <= Priority.ALARM
+    urgent = event.source_kind is SourceKind.UNIT and event.priority <= Priority.ALARM
+    return urgent and event.kind not in ABOUT_THE_UNIT
 
 
 def _condition(event: Event) -> str:

@@ -87,7 +87,8 @@ class UnitWatch:
         watch.skew_s, watch.points_open, watch.info = state.skew_s, frozenset(state.points_open), state.info
         if state.silent_since is not None:
             offline = state.conn is ConnState.OFFLINE
-            watch.loss, watch.stage = (Loss.OFFLINE if offline else Loss.SILENT), LossStage.TOLD
+            watch.loss = Loss.OFFLINE if offline else Loss.SILENT
+            watch.stage = LossStage(state.loss_stage or LossStage.TOLD)
             watch.lost_s, watch.lost_at = now_s, state.silent_since
         return watch
 
@@ -108,6 +109,7 @@ class UnitWatch:
             skew_s=self.skew_s,
             points_open=tuple(sorted(self.points_open)),
             info=self.info,
+            loss_stage=str(self.stage) if self.loss else "",
         )
 
     def face(self) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ import psycopg
 
 LOCK_KEY = 0x636F7265  # "core"
 CONNECT_TIMEOUT_S = 3
+UNANSWERED_MS = 10_000
 KEEPALIVES_IDLE_S, KEEPALIVES_INTERVAL_S, KEEPALIVES_COUNT = 5, 2, 3
 """A server that has vanished is noticed within seconds, and so is a core that has."""
 
@@ -35,6 +36,7 @@ class ActiveLock:
                     keepalives_idle=KEEPALIVES_IDLE_S,
                     keepalives_interval=KEEPALIVES_INTERVAL_S,
                     keepalives_count=KEEPALIVES_COUNT,
+                    tcp_user_timeout=UNANSWERED_MS,
                 )
             row = self._conn.execute("SELECT pg_try_advisory_lock(%s)", (LOCK_KEY,)).fetchone()
         except psycopg.OperationalError:

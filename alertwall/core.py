@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-import psycopg
 from psycopg.types.json import set_json_dumps
 
 from alarms import broker, dispatch
@@ -88,12 +87,12 @@ class _Active:
             self._centre.stop()
 
     def _do(self, duty: Callable[[], None]) -> None:
-        """A duty that fails is named and tried again at the next turn; the others go on."""
+        """A duty that fails is named and tried again at the next turn; the others, and the alarms, go on."""
         try:
             duty()
         except StoreDown:
             log.debug("the database is away")
-        except psycopg.Error:
+        except Exception:
             log.exception("a duty failed")
 
     def _beat(self) -> None:

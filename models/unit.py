@@ -61,7 +61,10 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitState:
-    """What a unit was last heard to be. ``points_open`` are the points not yet restored."""
+    """What a unit was last heard to be. ``points_open`` are the points not yet restored.
+
+    ``loss_stage`` is how far the alarm centre has gone with the unit's loss; it is nobody else's business.
+    """
 
     unit_id: str
     conn: ConnState = ConnState.UNKNOWN
@@ -77,6 +80,7 @@ class UnitState:
     skew_s: float | None = None
     points_open: tuple[int, ...] = ()
     info: dict[str, Any] = field(default_factory=dict)
+    loss_stage: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,7 @@ def entry_json(entry: IncidentEntry) -> dict[str, Any]:
 
 
 def unit_state_json(state: UnitState) -> dict[str, Any]:
-    body = _record(state, without=("unit_id",))
+    body = _record(state, without=("unit_id", "loss_stage"))
     return {"id": state.unit_id, **body}
 
 

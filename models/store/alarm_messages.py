@@ -1,6 +1,7 @@
 """Raw messages of alarm units. The key (unit, boot, seq) makes a resent message count once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,8 @@ from models.store.json_column import Jsonb, clean_text
 from models.unit import AlarmMessage
 
 Key = tuple[str, str, int]
+Gist = tuple[str, str, int | None, datetime | None]
+"""What a message says, as far as it must be the same when it is sent again: kind, code, point, device time."""
 
 
 def write(
@@ -52,3 +55,20 @@ def write(
         columns,
     ).fetchall()
     return {(unit, boot, seq) for unit, boot, seq in new}
+
+
+def gist(message: AlarmMessage) -> Gist:
+    """Return what ``message`` says."""
+    return str(message.kind), clean_text(message.code), message.point, message.device_time
+
+
+def gists(conn: Connection[Any], keys: Collection[Key]) -> dict[Key, Gist]:
+    """Return what the stored messages of these keys say."""
+    if not keys:
+        return {}
+    rows = conn.execute(
+        """SELECT unit_id, boot_id, seq, kind, code, point, device_time FROM alarm_message
+           WHERE (unit_id, boot_id, seq) IN (SELECT * FROM unnest(%b::text[], %b::text[], %b::int8[]))""",
+        ([unit for unit, _, _ in keys], [boot for _, boot, _ in keys], [seq for *_, seq in keys]),
+    ).fetchall()
+    return {(unit, boot, seq): (kind, code, point, at) for unit, boot, seq, kind, code, point, at in rows}

@@ -90,6 +90,16 @@ def take_triage(conn: Connection[Any], limit: int = 200) -> list[Event]:
     return get_many(conn, keys)
 
 
+def drop_triage(conn: Connection[Any]) -> UUID | None:
+    """Take the oldest waiting event off the queue unread, and return its id."""
+    row = conn.execute(
+        """DELETE FROM triage_queue WHERE event_id =
+               (SELECT event_id FROM triage_queue ORDER BY queued_at, event_id LIMIT 1 FOR UPDATE SKIP LOCKED)
+           RETURNING event_id"""
+    ).fetchone()
+    return row[0] if row else None
+
+
 def listing(
     conn: Connection[Any],
     areas: Sequence[str],

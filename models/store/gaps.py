@@ -1,6 +1,6 @@
 """Stretches in which a source was not heard; at most one open row per source, and each has a cause."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +44,63 @@ def close_gap(conn: Connection[Any], *, source_kind: SourceKind, source_id: str,
             (ended_at, source_kind, source_id),
         ).rowcount
     )
+
+
+def apply(conn: Connection[Any], changes: Sequence[Gap]) -> None:
+    """Open and end many gaps in their order: one without an end is opened, one with an end ends its source's open gap.
+
+    The losses of a whole city are a few statements.
+    """
+    for run in _runs(changes):
+        opened = [gap for gap in run if gap.ended_at is None]
+        ended = [gap for gap in run if gap.ended_at is not None]
+        if opened:
+            conn.execute(_OPEN_MANY, _columns(opened))
+        if ended:
+            conn.execute(
+                """UPDATE gap SET ended_at = greatest(given.ended_at, gap.started_at)
+                   FROM unnest(%b::text[], %b::text[], %b::timestamptz[]) AS given (source_kind, source_id, ended_at)
+                   WHERE (gap.source_kind, gap.source_id) = (given.source_kind, given.source_id)
+                     AND gap.ended_at IS NULL""",
+                (
+                    [str(gap.source_kind) for gap in ended],
+                    [gap.source_id for gap in ended],
+                    [gap.ended_at for gap in ended],
+                ),
+            )
+
+
+_OPEN_MANY = """
+    WITH given AS (
+        SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::timestamptz[], %b::text[], %b::text[])
+                      AS one (source_kind, source_id, area, started_at, cause, detail)),
+    opened AS (
+        INSERT INTO gap (source_kind, source_id, area, started_at, cause, detail)
+        SELECT * FROM given ORDER BY source_kind, source_id ON CONFLICT DO NOTHING)
+    UPDATE gap SET cause = given.cause, detail = given.detail FROM given
+    WHERE (gap.source_kind, gap.source_id) = (given.source_kind, given.source_id)
+      AND gap.ended_at IS NULL AND gap.cause IN ('unknown', given.cause)"""
+
+
+def _columns(found: Sequence[Gap]) -> list[list[Any]]:
+    rows = [
+        (str(gap.source_kind), gap.source_id, gap.area, gap.started_at, str(gap.cause), gap.detail) for gap in found
+    ]
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _runs(changes: Sequence[Gap]) -> Iterator[list[Gap]]:
+    """Yield stretches of ``changes`` in which no source comes twice."""
+    run: list[Gap] = []
+    seen: set[tuple[SourceKind, str]] = set()
+    for gap in changes:
+        source = (gap.source_kind, gap.source_id)
+        if source in seen:
+            yield run
+            run, seen = [], set()
+        run.append(gap)
+        seen.add(source)
+    yield run
 
 
 def open_sources(conn: Connection[Any], source_kind: SourceKind) -> set[str]:

@@ -19,7 +19,7 @@ from models.store.incidents import SYSTEM_ACTOR
 
 _COLUMNS = sql.SQL("""
     id, area, place, kind, priority, state, owner, source_kind, source_id, opened_at, last_event_at, event_count,
-    active, lat, lon, cameras, standing""")
+    active, lat, lon, cameras, standing, source_event_at""")
 _OF_SOURCES = (
     sql.SQL("""
     SELECT {} FROM incident
@@ -33,7 +33,7 @@ _NEAR = (
     sql.SQL("""
     SELECT {} FROM incident
     WHERE state <> 'closed' AND source_kind = %(source_kind)s AND priority <= %(priority)s
-      AND last_event_at >= %(since)s AND opened_at <= %(until)s
+      AND source_event_at >= %(since)s AND opened_at <= %(until)s
       AND (cameras && %(cameras)s::text[]
            OR (lat BETWEEN %(south)s AND %(north)s AND lon BETWEEN %(west)s AND %(east)s))
     ORDER BY id FOR NO KEY UPDATE""")
@@ -53,7 +53,10 @@ class Join:
 
 @dataclass(slots=True, kw_only=True)
 class IncidentDraft:
-    """An open incident as triage changes it; ``id`` is 0 until `save` has opened it."""
+    """An open incident as triage changes it; ``id`` is 0 until `save` has opened it.
+
+    ``source_event_at`` is the last event of its own source: nearness in time is measured from there.
+    """
 
     area: str
     place: str
@@ -63,6 +66,7 @@ class IncidentDraft:
     source_id: str
     opened_at: datetime
     last_event_at: datetime
+    source_event_at: datetime
     lat: float | None = None
     lon: float | None = None
     cameras: tuple[str, ...] = ()
@@ -185,16 +189,16 @@ def _insert(conn: Connection, opened: Sequence[IncidentDraft]) -> None:
     conn.execute(
         """
         INSERT INTO incident (id, area, place, kind, priority, source_kind, source_id, opened_at, last_event_at,
-                              event_count, active, lat, lon, cameras, standing)
+                              event_count, active, lat, lon, cameras, standing, source_event_at)
         OVERRIDING SYSTEM VALUE
         SELECT id, area, place, kind, priority, source_kind, source_id, opened_at, last_event_at, event_count, active,
                lat, lon, ARRAY(SELECT jsonb_array_elements_text(cameras)),
-               ARRAY(SELECT jsonb_array_elements_text(standing))
+               ARRAY(SELECT jsonb_array_elements_text(standing)), source_event_at
         FROM unnest(%b::bigint[], %b::text[], %b::text[], %b::text[], %b::smallint[], %b::text[], %b::text[],
                     %b::timestamptz[], %b::timestamptz[], %b::integer[], %b::boolean[], %b::float8[], %b::float8[],
-                    %b::jsonb[], %b::jsonb[])
+                    %b::jsonb[], %b::jsonb[], %b::timestamptz[])
              AS n (id, area, place, kind, priority, source_kind, source_id, opened_at, last_event_at, event_count,
-                   active, lat, lon, cameras, standing)
+                   active, lat, lon, cameras, standing, source_event_at)
         """,
         (
             [draft.id for draft in opened],
@@ -212,6 +216,7 @@ def _insert(conn: Connection, opened: Sequence[IncidentDraft]) -> None:
             [draft.lon for draft in opened],
             [Jsonb(list(draft.cameras)) for draft in opened],
             [Jsonb(sorted(draft.standing)) for draft in opened],
+            [draft.source_event_at for draft in opened],
         ),
     )
 
@@ -225,15 +230,15 @@ def _update(conn: Connection, touched: Sequence[IncidentDraft]) -> None:
         UPDATE incident i SET
             place = n.place, kind = n.kind, priority = n.priority, source_kind = n.source_kind, source_id = n.source_id,
             area = n.area, last_event_at = n.last_event_at, event_count = n.event_count, active = n.active,
-            lat = n.lat, lon = n.lon,
+            lat = n.lat, lon = n.lon, source_event_at = n.source_event_at,
             cameras = ARRAY(SELECT jsonb_array_elements_text(n.cameras)),
             standing = ARRAY(SELECT jsonb_array_elements_text(n.standing)),
             row_version = i.row_version + (n.priority <> i.priority OR n.source_id <> i.source_id)::integer
         FROM unnest(%b::bigint[], %b::text[], %b::text[], %b::text[], %b::smallint[], %b::text[], %b::text[],
                     %b::timestamptz[], %b::integer[], %b::boolean[], %b::float8[], %b::float8[], %b::jsonb[],
-                    %b::jsonb[])
+                    %b::jsonb[], %b::timestamptz[])
              AS n (id, area, place, kind, priority, source_kind, source_id, last_event_at, event_count, active, lat,
-                   lon, cameras, standing)
+                   lon, cameras, standing, source_event_at)
         WHERE i.id = n.id
         """,
         (
@@ -251,6 +256,7 @@ def _update(conn: Connection, touched: Sequence[IncidentDraft]) -> None:
             [draft.lon for draft in touched],
             [Jsonb(list(draft.cameras)) for draft in touched],
             [Jsonb(sorted(draft.standing)) for draft in touched],
+            [draft.source_event_at for draft in touched],
         ),
     )
 
@@ -348,4 +354,5 @@ def _draft(row: Sequence[Any]) -> IncidentDraft:
         lon=row[14],
         cameras=tuple(row[15]),
         standing=set(row[16]),
+        source_event_at=row[17],
     )

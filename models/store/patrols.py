@@ -138,12 +138,12 @@ def update(conn: Connection, patrol_id: str, changes: Mapping[str, Any], *, expe
 
 def retire(conn: Connection, patrol_id: str, *, at: datetime) -> Patrol:
     """Take a patrol out of service; `Conflict` while it is on an assignment."""
-    if of_patrol(conn, patrol_id, open_only=True):
-        raise Conflict(f"patrol {patrol_id} is on an assignment")
     statement = """UPDATE patrol SET retired_at = %s, state = 'off_duty', row_version = row_version + 1
                    WHERE id = %s AND retired_at IS NULL"""
     if conn.execute(statement, (at, patrol_id)).rowcount == 0:
         raise NotFound("patrol", patrol_id)
+    if of_patrol(conn, patrol_id, open_only=True):  # asked with the row in hand: nobody can send it any more
+        raise Conflict(f"patrol {patrol_id} is on an assignment")
     return _changed(conn, patrol_id)
 
 
@@ -164,11 +164,14 @@ def seen(conn: Connection, patrol_id: str, *, at: datetime, lat: float | None = 
 
 
 def set_state(conn: Connection, patrol_id: str, state: PatrolState, *, now: datetime) -> Patrol:
-    """Write what a patrol is doing."""
-    conn.execute(
-        "UPDATE patrol SET state = %s, row_version = row_version + 1 WHERE id = %s AND state <> %s",
-        (str(state), patrol_id, str(state)),
+    """Write what a patrol is doing; `NotFound` when it is out of service."""
+    row = conn.execute(
+        """UPDATE patrol SET state = %s, row_version = row_version + (state <> %s)::integer
+           WHERE id = %s AND retired_at IS NULL""",
+        (str(state), str(state), patrol_id),
     )
+    if row.rowcount == 0:
+        raise NotFound("patrol", patrol_id)
     return _changed(conn, patrol_id, now=now)
 
 

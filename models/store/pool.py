@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Self
 
 import psycopg
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from models.clock import Clock
@@ -94,7 +95,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[StoreConnection]:
-        """Commit at the end, roll back on any exception; a lost or missing database is `StoreDown`.
+        """Commit at the end, roll back on any exception; a lost, missing or read-only database is `StoreDown`.
 
         `StoreDown` at the commit leaves open whether it was done: write so that doing it again does no harm.
         """
@@ -104,7 +105,7 @@ class Store:
             with conn:
                 yield conn
         except psycopg.Error as failed:
-            if conn.closed or isinstance(failed, psycopg.OperationalError):
+            if conn.closed or isinstance(failed, psycopg.OperationalError | ReadOnlySqlTransaction):
                 raise StoreDown(f"database: {str(failed).strip() or type(failed).__name__}") from failed
             raise
         finally:

@@ -23,7 +23,7 @@ _UNIT = sql.SQL("""
     u.row_version, u.created_at, u.retired_at""")
 _STATE = sql.SQL("""
     s.unit_id, s.conn, s.arm, s.boot_id, s.connect_count, s.last_seq, s.last_heard_at, s.silent_since,
-    s.battery_percent, s.mains, s.rssi_dbm, s.skew_s, s.points_open, s.info""")
+    s.battery_percent, s.mains, s.rssi_dbm, s.skew_s, s.points_open, s.info, s.loss_stage""")
 _GET = sql.SQL("SELECT {} FROM unit u WHERE u.id = %s").format(_UNIT).as_string()
 _REGISTRY = sql.SQL("SELECT {} FROM unit u WHERE u.retired_at IS NULL").format(_UNIT).as_string()
 _LISTING = (
@@ -77,6 +77,7 @@ def _state(row: Sequence[Any]) -> UnitState:
         skew_s=row[11],
         points_open=tuple(row[12]),
         info=row[13],
+        loss_stage=row[14],
     )
 
 
@@ -198,15 +199,15 @@ def write_states(conn: Connection, changed: Iterable[UnitState]) -> None:
     conn.execute(
         """
         INSERT INTO unit_state AS s (unit_id, conn, arm, boot_id, connect_count, last_seq, last_heard_at, silent_since,
-                                     battery_percent, mains, rssi_dbm, skew_s, points_open, info)
+                                     battery_percent, mains, rssi_dbm, skew_s, points_open, info, loss_stage)
         SELECT n.unit_id, n.conn, n.arm, n.boot_id, n.connect_count, n.last_seq, n.last_heard_at, n.silent_since,
                n.battery_percent, n.mains, n.rssi_dbm, n.skew_s,
-               ARRAY(SELECT jsonb_array_elements_text(n.points_open)::integer), n.info
+               ARRAY(SELECT jsonb_array_elements_text(n.points_open)::integer), n.info, n.loss_stage
         FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::bigint[], %b::bigint[], %b::timestamptz[],
                     %b::timestamptz[], %b::float4[], %b::boolean[], %b::float4[], %b::float4[], %b::jsonb[],
-                    %b::jsonb[])
+                    %b::jsonb[], %b::text[])
              AS n (unit_id, conn, arm, boot_id, connect_count, last_seq, last_heard_at, silent_since,
-                   battery_percent, mains, rssi_dbm, skew_s, points_open, info)
+                   battery_percent, mains, rssi_dbm, skew_s, points_open, info, loss_stage)
         JOIN unit u ON u.id = n.unit_id
         ORDER BY n.unit_id
         ON CONFLICT (unit_id) DO UPDATE SET
@@ -214,7 +215,8 @@ def write_states(conn: Connection, changed: Iterable[UnitState]) -> None:
             connect_count = excluded.connect_count, last_seq = excluded.last_seq,
             last_heard_at = excluded.last_heard_at, silent_since = excluded.silent_since,
             battery_percent = excluded.battery_percent, mains = excluded.mains, rssi_dbm = excluded.rssi_dbm,
-            skew_s = excluded.skew_s, points_open = excluded.points_open, info = excluded.info
+            skew_s = excluded.skew_s, points_open = excluded.points_open, info = excluded.info,
+            loss_stage = excluded.loss_stage
         """,
         (
             [row.unit_id for row in rows],
@@ -231,6 +233,7 @@ def write_states(conn: Connection, changed: Iterable[UnitState]) -> None:
             [row.skew_s for row in rows],
             [Jsonb(list(row.points_open)) for row in rows],
             [Jsonb(row.info) for row in rows],
+            [row.loss_stage for row in rows],
         ),
     )
 

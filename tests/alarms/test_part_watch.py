@@ -17,6 +17,16 @@ def beat(store: Store, clock: FakeClock, part_id: str, kind: str = "worker") -> 
         parts.beat(conn, id=part_id, kind=kind, now=clock.utc_now(), started_at=clock.utc_now())
 
 
+def look(watch: PartWatch, store: Store, clock: FakeClock, seconds: float, *living: str) -> None:
+    """Let time pass with a look a second; the API and ``living`` workers beat."""
+    for _ in range(int(seconds)):
+        clock.advance(1)
+        beat(store, clock, "api-1", "api")
+        for part_id in living:
+            beat(store, clock, part_id)
+        watch.check()
+
+
 def found(store: Store) -> list[Incident]:
     """Return all incidents, oldest first."""
     with store.transaction() as conn:
@@ -30,13 +40,9 @@ def test_part_that_falls_silent_and_returns(store: Store, clock: FakeClock) -> N
     beat(store, clock, "database", "database")
     watch = PartWatch(store, clock, AlarmsConfig())
     watch.check()
-    clock.advance(LATE_AFTER.total_seconds())
-    beat(store, clock, "api-1", "api")
-    watch.check()
+    look(watch, store, clock, LATE_AFTER.total_seconds())
     assert found(store) == []
-    for _ in range(5):
-        clock.advance(1)
-        watch.check()
+    look(watch, store, clock, 5)
     (incident,) = found(store)
     assert (incident.kind, incident.source_id, incident.active) == (EventKind.PART_DOWN, "worker-1", True)
     assert incident.event_count == 1
@@ -54,3 +60,20 @@ def test_part_taken_out_of_service_is_not_missed(store: Store, clock: FakeClock)
     clock.advance(timedelta(days=1).total_seconds())
     PartWatch(store, clock, AlarmsConfig()).check()
     assert found(store) == []
+
+
+def test_parts_have_time_to_return_with_us(store: Store, clock: FakeClock) -> None:
+    """After a cold start, or a minute without the database, everybody's last beat is old: that is no outage."""
+    beat(store, clock, "worker-1")
+    clock.advance(600)
+    watch = PartWatch(store, clock, AlarmsConfig())
+    watch.check()
+    look(watch, store, clock, 3)
+    look(watch, store, clock, 30, "worker-1")
+    clock.advance(60)
+    watch.check()
+    look(watch, store, clock, 5)
+    look(watch, store, clock, 30, "worker-1")
+    assert found(store) == []
+    look(watch, store, clock, LATE_AFTER.total_seconds() + 2)
+    assert [incident.source_id for incident in found(store)] == ["worker-1"]

@@ -9,6 +9,7 @@ from alarms.supervision import (
     DEAF_AFTER_S,
     LINK_HOLD_S,
     MASS_FLOOR,
+    MASS_FOLLOW_S,
     RETURN_GRACE_S,
     Supervision,
 )
@@ -20,6 +21,20 @@ from tests.support.clock import FakeClock
 SILENCE_S = 150
 HOLD_S = 10
 AREA = "city.district"
+
+
+def lost_state(clock: FakeClock, unit_id: str, stage: str) -> UnitState:
+    """Return what an earlier centre stored of a unit that went offline."""
+    now = clock.utc_now()
+    return UnitState(
+        unit_id=unit_id,
+        conn=ConnState.OFFLINE,
+        boot_id="b1",
+        connect_count=1,
+        last_heard_at=now,
+        silent_since=now,
+        loss_stage=stage,
+    )
 
 
 class Watched:
@@ -94,7 +109,7 @@ def test_state_shows_the_loss_at_once(clock: FakeClock) -> None:
     assert list(found.faces) == ["U0"]
     record = town.supervision.units["U0"].record()
     assert (record.conn, record.silent_since) == (ConnState.OFFLINE, clock.utc_now())
-    assert [gap.source_id for gap in found.gaps_opened] == ["U0"]
+    assert [(gap.source_id, gap.ended_at) for gap in found.gaps] == [("U0", None)]
     town.run(SILENCE_S + 1)
     assert town.supervision.units["U1"].record().silent_since == last_heard
 
@@ -275,7 +290,7 @@ def test_retired_and_disabled_units(clock: FakeClock) -> None:
     town.take()
     units = {"U1": Unit(id="U1", name="U1", area=AREA, enabled=False), "U2": Unit(id="U2", name="U2", area=AREA)}
     town.supervision.load(units, {})
-    assert [unit_id for unit_id, _ in town.supervision.take().gaps_closed] == ["U0"]
+    assert [gap.source_id for gap in town.supervision.take().gaps if gap.ended_at] == ["U0"]
     assert {event.source_id for event in town.run(SILENCE_S + HOLD_S + 2)} == {"U2"}
 
 
@@ -292,3 +307,94 @@ def test_what_could_not_be_stored_comes_again(clock: FakeClock) -> None:
     town.connect(["U0"], n=2)
     town.supervision.give_back(found)
     assert kinds(town.supervision.take().events) == [EventKind.UNIT_OFFLINE, EventKind.UNIT_ONLINE]
+
+
+def test_restart_within_the_hold_tells_the_loss(clock: FakeClock) -> None:
+    """The centre died before it told: the next one does, once."""
+    town = Watched(clock, 3, {"U0": lost_state(clock, "U0", "held"), "U1": lost_state(clock, "U1", "told")})
+    told = town.run(HOLD_S + 2, hearing=["U2"])
+    assert [(event.kind, event.source_id) for event in told] == [(EventKind.UNIT_OFFLINE, "U0")]
+    assert town.supervision.units["U0"].record().loss_stage == "told"
+
+
+def test_restart_in_a_mass_outage_goes_on_with_it(clock: FakeClock) -> None:
+    """It is not over because the centre is new: it ends when the units are back, and is told once."""
+    states = {f"U{number}": lost_state(clock, f"U{number}", "mass") for number in range(60)}
+    town = Watched(clock, 100, states)
+    town.supervision.resume(link_told=False, mass_told=True)
+    here = town.ids[60:]
+    assert town.run(60, hearing=here) == []
+    town.connect(town.ids[:59], n=2)
+    told = town.run(HOLD_S + 3, hearing=[*town.ids[:59], *here])
+    assert kinds(told) == [EventKind.RESTORE, EventKind.UNIT_OFFLINE]
+    assert told[1].source_id == "U59"
+
+
+def test_outage_that_ended_while_the_centre_was_away(clock: FakeClock) -> None:
+    """Nobody is lost any more: its end is told."""
+    town = Watched(clock, 20)
+    town.supervision.resume(link_told=False, mass_told=True)
+    assert kinds(town.run(2, hearing=town.ids)) == [EventKind.RESTORE]
+
+
+def test_loss_long_after_a_mass_outage_is_its_own(clock: FakeClock) -> None:
+    """A district without power for days must not hide that somebody cuts a line elsewhere."""
+    town = Watched(clock, 100)
+    town.will(town.ids[:50])
+    here = town.ids[50:]
+    assert kinds(town.run(MASS_FOLLOW_S + 5, hearing=here)) == [EventKind.MASS_OUTAGE]
+    town.will(["U99"])
+    told = town.run(HOLD_S + 2, hearing=town.ids[50:99])
+    assert [(event.kind, event.source_id) for event in told] == [(EventKind.UNIT_OFFLINE, "U99")]
+    town.will(town.ids[50:70])
+    (second,) = town.run(HOLD_S, hearing=town.ids[70:99])
+    assert (second.kind, second.attrs["units"]) == (EventKind.MASS_OUTAGE, 20)
+
+
+def test_disabled_while_lost(clock: FakeClock) -> None:
+    """Who is taken out of service is no longer missed."""
+    town = Watched(clock, 2)
+    town.will(["U0"])
+    town.take()
+    units = {id: Unit(id=id, name=id, area=AREA, enabled=id != "U0") for id in town.ids}
+    town.supervision.load(units, {})
+    found = town.supervision.take()
+    assert [(gap.source_id, gap.ended_at is not None) for gap in found.gaps] == [("U0", True)]
+    assert town.supervision.units["U0"].record().silent_since is None
+    assert town.run(60, hearing=["U1"]) == []
+
+
+def test_gaps_keep_their_order(clock: FakeClock) -> None:
+    """Lost, back, lost within one batch leaves the unit lost."""
+    town = Watched(clock, 1)
+    town.will(["U0"])
+    town.connect(["U0"], n=2)
+    town.will(["U0"], n=2)
+    assert [gap.ended_at is None for gap in town.supervision.take().gaps] == [True, False, True]
+
+
+def test_event_and_stage_are_stored_together(clock: FakeClock) -> None:
+    """What was told never waits for what is written in batches, or a restart between the two would tell it again."""
+    town = Watched(clock, 2)
+    town.will(["U0"])
+    assert town.supervision.take(states=False).changed == {}
+    for _ in range(HOLD_S + 1):
+        clock.advance(1)
+        town.supervision.tick()
+    found = town.supervision.take(states=False)
+    assert kinds(found.events) == [EventKind.UNIT_OFFLINE]
+    assert found.changed["U0"].record().loss_stage == "told"
+
+
+def test_findings_come_apart(clock: FakeClock) -> None:
+    """Each event alone, the rest by its kind: nothing is left out."""
+    town = Watched(clock, 3)
+    town.will(town.ids)
+    for _ in range(HOLD_S + 1):
+        clock.advance(1)
+        town.supervision.tick()
+    found = town.supervision.take()
+    pieces = found.pieces()
+    assert [len(piece.events) for piece in pieces] == [1, 1, 1, 0, 0, 0]
+    assert [gap for piece in pieces for gap in piece.gaps] == found.gaps
+    assert [set(piece.changed) for piece in pieces if piece.changed] == [set(town.ids)]

@@ -222,3 +222,65 @@ def test_thousand_alarms_at_once_are_a_thousand_incidents(store: Store, clock: F
     assert len(take(store, clock, *batch)) == 300
     with store.transaction() as conn:
         assert audit.verify(conn) is None
+
+
+def test_alarm_as_urgent_as_what_its_camera_saw_takes_it_over(town: Store, clock: FakeClock) -> None:
+    """Then the incident is the unit's: the next alarm joins it at any time, and its restore ends it."""
+    take(town, clock, event(EventKind.INTRUSION, CAMERA, "c1", clock.utc_now()))
+    clock.advance(4)
+    take(town, clock, event(EventKind.BURGLARY, UNIT, "U1", clock.utc_now(), point=1))
+    (incident,) = incidents_of(town)
+    assert (incident.kind, incident.source_id) == (EventKind.BURGLARY, "U1")
+    clock.advance(3600)
+    take(town, clock, event(EventKind.BURGLARY, UNIT, "U1", clock.utc_now(), point=2))
+    take(town, clock, *(event(EventKind.RESTORE, UNIT, "U1", clock.utc_now(), point=point) for point in (1, 2)))
+    (incident,) = incidents_of(town)
+    assert (incident.active, incident.event_count) == (False, 5)
+
+
+def test_busy_camera_does_not_stretch_an_alarm(town: Store, clock: FakeClock) -> None:
+    """Nearness is measured from the alarm, not from the last passer-by who joined it."""
+    take(town, clock, event(EventKind.BURGLARY, UNIT, "U1", clock.utc_now()))
+    for _ in range(10):
+        clock.advance(60)
+        take(town, clock, event(EventKind.INTRUSION, CAMERA, "c1", clock.utc_now()))
+    alarm, street = incidents_of(town)
+    assert (alarm.source_id, alarm.event_count) == ("U1", 3)
+    assert (street.source_id, street.event_count) == ("c1", 8)
+
+
+@pytest.mark.parametrize("kind", [EventKind.FLOOD, EventKind.SPOOF])
+def test_what_no_camera_could_see_attracts_none(town: Store, clock: FakeClock, kind: EventKind) -> None:
+    """A unit that sends too much is no burglary, however urgent."""
+    take(town, clock, event(EventKind.INTRUSION, CAMERA, "c1", clock.utc_now()))
+    take(town, clock, event(kind, UNIT, "U1", clock.utc_now()))
+    take(town, clock, event(EventKind.INTRUSION, CAMERA, "c2", clock.utc_now()))
+    assert [incident.event_count for incident in incidents_of(town)] == [1, 1, 1]
+
+
+def test_alarm_long_after_a_claim_shows_anew(town: Store, clock: FakeClock) -> None:
+    """Who claimed this morning and forgot to close must not hide tonight's burglary; one more card, not many."""
+    (anna,) = add_users(town, "anna")
+    (first,) = take(town, clock, event(EventKind.BURGLARY, UNIT, "U1", clock.utc_now(), point=1))
+    desk.claim(town, clock, first, anna)
+    clock.advance(triage.HANDLED_FOR.total_seconds())
+    assert take(town, clock, event(EventKind.BURGLARY, UNIT, "U1", clock.utc_now(), point=1)) == []
+    clock.advance(triage.HANDLED_FOR.total_seconds() + 1)
+    assert len(take(town, clock, event(EventKind.BURGLARY, UNIT, "U1", clock.utc_now(), point=1))) == 1
+    for _ in range(3):
+        clock.advance(3600)
+        take(town, clock, event(EventKind.BURGLARY, UNIT, "U1", clock.utc_now(), point=1))
+        take(town, clock, event(EventKind.BATTERY_LOW, UNIT, "U1", clock.utc_now()))
+    assert len(incidents_of(town)) == 2
+    take(town, clock, event(EventKind.RESTORE, UNIT, "U1", clock.utc_now()))
+    assert [incident.active for incident in incidents_of(town)] == [False, False], "what stands on both ends on both"
+
+
+def test_alarm_after_a_claimed_trouble_finds_its_camera(town: Store, clock: FakeClock) -> None:
+    """A battery that somebody looks after does not keep the burglary from what the camera saw."""
+    (anna,) = add_users(town, "anna")
+    (battery,) = take(town, clock, event(EventKind.BATTERY_LOW, UNIT, "U1", clock.utc_now()))
+    desk.claim(town, clock, battery, anna)
+    take(town, clock, event(EventKind.INTRUSION, CAMERA, "c1", clock.utc_now()))
+    take(town, clock, event(EventKind.BURGLARY, UNIT, "U1", clock.utc_now()))
+    assert [incident.event_count for incident in incidents_of(town)] == [1, 2]

@@ -29,6 +29,7 @@ def open_some(store: Store, clock: FakeClock, *kinds: EventKind, area: str = ARE
                 source_id=unit,
                 opened_at=cause.time,
                 last_event_at=cause.time,
+                source_event_at=cause.time,
                 event_count=1,
                 cameras=("c1", "c2"),
                 standing={f"{kind}/{unit}/"},

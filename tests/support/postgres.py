@@ -51,7 +51,7 @@ def fresh_database(dsn: str, template: str = TEMPLATE) -> Iterator[str]:
     """Make a database of its own for one test; yield its dsn."""
     name = f"aw_test_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(dsn, autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        conn.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     try:
         yield make_conninfo(dsn, dbname=name)
     finally:
