@@ -15,6 +15,7 @@ from ingest.address import networks
 from ingest.disk import DiskWriter
 from ingest.link import CameraLink, LinkConfig
 from ingest.live import LiveFanout
+from ingest.packet import Packet
 from ingest.recorder import FOLDER, Recorder
 from ingest.segment_file import NotASegment, recover, started_at
 from ingest.stream import OpenLimiter
@@ -115,8 +116,9 @@ class CameraSet:
         config = self._config(registration)
         same = held.link is not None and held.link.config == config and before.camera.record == camera.record
         if not same:
+            follows = held.link.main.last_packet if held.link is not None else None
             self._end_link(held)
-            self._start_link(held, config)
+            self._start_link(held, config, follows)
 
     def _new(self, registration: Registration) -> Held:
         now, now_s = self._clock.utc_now(), self._clock.monotonic_s()
@@ -146,7 +148,7 @@ class CameraSet:
             ring_s=said.ring_s,
         )
 
-    def _start_link(self, held: Held, config: LinkConfig) -> None:
+    def _start_link(self, held: Held, config: LinkConfig, follows: Packet | None) -> None:
         camera = held.registration.camera
         recorder = self._recorder(held) if camera.record else None
         if recorder is None:
@@ -161,6 +163,7 @@ class CameraSet:
                 recorder=recorder,
                 live=held.live,
                 opens=self._opens,
+                follows=follows,
             )
         except BadInput as refused:
             held.refused = f"refused: {refused}"
@@ -240,6 +243,7 @@ class CameraSet:
                     last_at=link.last_packet_at if link else None,
                     state=state.state if state else LinkState.NOT_FOUND,
                     reason=state.reason if state else held.refused,
+                    holes=link.main.take_holes() if link else (),
                 )
             self._put(*facts)
 

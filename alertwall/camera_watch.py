@@ -1,16 +1,16 @@
 """The silence of cameras: when it becomes an event, and the gap it leaves on the record."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from alertwall.outbox import Fact, GapClosed, GapOpened, NewEvent
+from ingest.stream import Hole
 from models.camera import Camera, LinkState
 from models.event import Event, EventKind, SourceKind, default_priority, event_id
 from models.timeline import Gap, GapCause
 
 SILENT_AFTER_S = 4.0
 FIRST_PICTURE_WITHIN_S = 10.0
-SHORT_GAP_S = 2.0
-"""A shorter hole between two pictures is not worth a row."""
 MISSED_AFTER = timedelta(seconds=5)
 """A worker that was away for longer leaves a gap of its own."""
 
@@ -46,9 +46,14 @@ class CameraWatch:
         last_at: datetime | None,
         state: LinkState,
         reason: str,
+        holes: Sequence[Hole] = (),
     ) -> list[Fact]:
-        """Return what follows from the link's last picture and its state."""
+        """Return what follows from the link's last picture, its state, and the holes since the last look."""
         facts: list[Fact] = []
+        for hole in holes:
+            if self._offline is None:  # else it is the end of a silence that has its row
+                facts += self._set_offline(GapCause.SOURCE_OFFLINE, "the link was interrupted", hole.before)
+                facts += self._set_offline(None, "", hole.after)
         if last_s is not None and last_at is not None and last_s != self._last_s:
             facts += self._heard(last_s, last_at)
         waited_s = now_s - (self._last_s if self._last_s is not None else self._begun_s)
@@ -60,11 +65,7 @@ class CameraWatch:
     def _heard(self, last_s: float, last_at: datetime) -> list[Fact]:
         facts: list[Fact] = []
         was_silent, self.silent = self.silent, False
-        hole_s = last_s - self._last_s if self._last_s is not None else 0.0
         if self._offline is not None:
-            facts += self._set_offline(None, "", last_at)
-        elif hole_s > SHORT_GAP_S and self._last_at is not None:
-            facts += self._set_offline(GapCause.SOURCE_OFFLINE, "the link was interrupted", self._last_at)
             facts += self._set_offline(None, "", last_at)
         if was_silent:
             facts.append(NewEvent(self._event(EventKind.CAMERA_RESTORED, last_at, last_at, {})))

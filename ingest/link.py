@@ -42,6 +42,7 @@ class CameraLink:
     """Runs one thread per stream. Callbacks come from those threads and must not block.
 
     ``on_state`` is called when the camera's state or its reason changes; counters are read with `state`.
+    ``follows`` is the last packet of the link that this one takes the place of.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class CameraLink:
         recorder: Recorder | None,
         live: LiveFanout,
         opens: OpenLimiter,
+        follows: Packet | None = None,
     ) -> None:
         check_source(config.source, sub_path=config.sub_path)
         self.config = config
@@ -71,7 +73,7 @@ class CameraLink:
             takers.append(recorder.put)
         if config.sub_path is None:
             takers.append(self.gate.put)
-        self.main = self._stream("main", config.source, takers, self._main_ended, opens)
+        self.main = self._stream("main", config.source, takers, self._main_ended, opens, follows=follows)
         self.sub: StreamLink | None = None
         if config.sub_path is not None:
             source = replace(config.source, path=config.sub_path)
@@ -84,6 +86,8 @@ class CameraLink:
         takers: list[Callable[[Packet], None]],
         on_end: Callable[[], None],
         opens: OpenLimiter,
+        *,
+        follows: Packet | None = None,
     ) -> StreamLink:
         config = self.config
         return StreamLink(
@@ -101,6 +105,7 @@ class CameraLink:
             on_end=on_end,
             opens=opens,
             backoff=Backoff(first_s=config.backoff_first_s, slow_first_s=config.backoff_slow_s),
+            follows=follows,
         )
 
     # life

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,9 @@ OPEN_WAIT_S = 1.0
 """A camera that does not answer holds its slot for as long as an open may take: one that does must not wait for it."""
 DAMAGED_SHARE_MAX = 0.05
 FPS_SHARE_MIN = 0.5
+HOLE_S = 2.0
+"""A shorter time between two pictures is not worth telling."""
+HOLES_KEPT = 64
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +72,14 @@ class Status:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Two pictures that followed each other late: when the one before came, and when the one after."""
+
+    before: datetime
+    after: datetime
+
+
 class StreamLink:
     """Owns its thread. ``takers`` get each packet in that thread and must not block.
 
@@ -85,7 +97,9 @@ class StreamLink:
         on_end: Callable[[], None],
         opens: OpenLimiter,
         backoff: Backoff | None = None,
+        follows: Packet | None = None,
     ) -> None:
+        """``follows`` is the last packet of the link that this one takes the place of."""
         self.name = name
         self._config, self._clock, self._takers = config, clock, takers
         self._on_status, self._on_end, self._opens = on_status, on_end, opens
@@ -93,6 +107,8 @@ class StreamLink:
         self.meter = Meter()
         self.status = Status(LinkState.IDLE, "", clock.utc_now())
         self.last_packet: Packet | None = None
+        self._before = follows
+        self._holes: deque[Hole] = deque(maxlen=HOLES_KEPT)
         self.damaged_total = 0
         self.packets_lost_total = 0
         self._best_fps = 0.0
@@ -121,6 +137,13 @@ class StreamLink:
     def retry_now(self) -> None:
         """Forget earlier failures: what was wrong may have been put right."""
         self._backoff.attempts = 0
+
+    def take_holes(self) -> list[Hole]:
+        """Return the holes since the last call; from any thread."""
+        taken: list[Hole] = []
+        while self._holes:
+            taken.append(self._holes.popleft())
+        return taken
 
     def run(self) -> None:
         """Connect again until stopped."""
@@ -188,7 +211,10 @@ class StreamLink:
                 self._set(LinkState.STREAMING, "")
             for take in self._takers:
                 take(packet)
-            self.last_packet = packet
+            before = self._before
+            if before is not None and now_s - before.monotonic_s > HOLE_S:
+                self._holes.append(Hole(before.received_at, packet.received_at))
+            self._before = self.last_packet = packet
             self.meter.count(now_s, len(packet.data), damaged=packet.damaged)
             self.damaged_total += packet.damaged
             if packet.key:

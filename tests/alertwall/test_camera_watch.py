@@ -2,6 +2,7 @@
 
 from alertwall.camera_watch import FIRST_PICTURE_WITHIN_S, SILENT_AFTER_S, CameraWatch
 from alertwall.outbox import Fact, GapClosed, GapOpened, NewEvent
+from ingest.stream import Hole
 from models.camera import Camera, CameraSource, LinkState, Scheme
 from models.event import EventKind, Priority
 from models.timeline import GapCause
@@ -28,12 +29,14 @@ class Looked:
         self.watch = CameraWatch(CAMERA, now=now, now_s=now_s, last_seen_at=seen, gap_open=gap_open)
         self.last = None, None
         self.state, self.reason = LinkState.STREAMING, ""
+        self.holes: list[Hole] = []
 
     def picture(self) -> None:
         self.last = self.clock.monotonic_s(), self.clock.utc_now()  # type: ignore[assignment]
 
     def look(self, after_s: float = 0.0) -> list[Fact]:
         self.clock.advance(after_s)
+        holes, self.holes = self.holes, []
         return self.watch.look(
             now=self.clock.utc_now(),
             now_s=self.clock.monotonic_s(),
@@ -41,6 +44,7 @@ class Looked:
             last_at=self.last[1],
             state=self.state,
             reason=self.reason,
+            holes=holes,
         )
 
 
@@ -103,9 +107,30 @@ def test_a_blip_is_a_gap_but_no_event() -> None:
     looked = Looked()
     looked.picture()
     looked.look()
+    before = looked.clock.utc_now()
     looked.clock.advance(3)
     looked.picture()
-    assert kinds(looked.look()) == ["open source_offline", "GapClosed"]
+    looked.holes = [Hole(before, looked.clock.utc_now())]
+    opened, closed = looked.look()
+    assert kinds([opened, closed]) == ["open source_offline", "GapClosed"]
+    assert isinstance(opened, GapOpened)
+    assert isinstance(closed, GapClosed)
+    assert (opened.gap.started_at, closed.ended_at) == (before, looked.clock.utc_now())
+
+
+def test_the_hole_of_a_silence_is_its_gap() -> None:
+    """One row for both; and a worker that looks late (a slow database) makes no hole of its own."""
+    looked = Looked()
+    looked.picture()
+    looked.look()
+    before = looked.clock.utc_now()
+    looked.look(10)
+    looked.picture()
+    looked.holes = [Hole(before, looked.clock.utc_now())]
+    assert kinds(looked.look()) == ["GapClosed", EventKind.CAMERA_RESTORED]
+    looked.clock.advance(30)
+    looked.picture()
+    assert looked.look() == []
 
 
 def test_time_without_a_worker_has_its_own_cause() -> None:

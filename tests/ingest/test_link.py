@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest import stream
 from ingest.camera_server import CameraServer, ServerOptions
 from ingest.disk import DiskWriter
 from ingest.link import CameraLink, LinkConfig
@@ -140,6 +141,19 @@ def test_stalled_and_dying_cameras_are_tried_again(
     watched.until(in_state(LinkState.STREAMING))
     assert re.search(reason, watched.until(in_state(LinkState.BACKOFF)).reason)
     watched.until(in_state(LinkState.STREAMING))
+
+
+def test_holes_between_pictures_are_kept_until_asked(
+    cameras: CameraServer, watch: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the last picture before to the first one after, however late somebody asks."""
+    monkeypatch.setattr(stream, "HOLE_S", 0.5)
+    link = watch(cameras.source("h264", stall=0.3)).link
+    deadline_s = time.monotonic() + 8
+    while not (holes := link.main.take_holes()):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    assert 0.5 < (holes[0].after - holes[0].before).total_seconds() < 5
 
 
 def test_an_unreachable_camera_is_given_up_in_time(watch: Callable[..., Watched]) -> None:
