@@ -1,4 +1,4 @@
-import { createTheme, type CSSVariablesResolver } from "@mantine/core";
+import { createTheme, type CSSVariablesResolver, Input } from "@mantine/core";
 
 /** Calm and dark: greys carry the page, colour is kept for priority and for what is wrong. */
 export const theme = createTheme({
@@ -9,6 +9,10 @@ export const theme = createTheme({
   primaryShade: { light: 6, dark: 5 },
   defaultRadius: "sm",
   autoContrast: true,
+  components: {
+    // a hint below its field leaves the fields of a row in one line
+    InputWrapper: Input.Wrapper.extend({ defaultProps: { inputWrapperOrder: ["label", "input", "description", "error"] } }),
+  },
   colors: {
     steel: [
       "#eef4fa",

@@ -4,10 +4,11 @@ import * as calls from "../api/calls";
 import type { AuditRow } from "../api/types";
 import { useWords } from "../i18n";
 import { ErrorText, Moment } from "../ui/bits";
-import { detailText } from "./StatusPage";
+import { detailText, objectText } from "../ui/detail";
 
 export default function AuditPage() {
-  const { t } = useWords();
+  const words = useWords();
+  const { t } = words;
   const [rows, setRows] = useState<AuditRow[]>([]);
   const [next, setNext] = useState<string | null>(null);
   const [error, setError] = useState<unknown>(null);
@@ -42,10 +43,10 @@ export default function AuditPage() {
                 <Moment at={row.at} />
               </td>
               <td className="strong">{row.actor}</td>
-              <td>{row.action}</td>
-              <td>{row.object}</td>
+              <td>{words.action(row.action)}</td>
+              <td className="wraps">{objectText(row.object, words)}</td>
               <td className="dim">{row.area}</td>
-              <td className="dim">{detailText(row.detail)}</td>
+              <td className="dim wraps">{detailText(row.detail, words)}</td>
             </tr>
           ))}
         </tbody>

@@ -3,12 +3,14 @@ import * as calls from "../api/calls";
 import { useWords } from "../i18n";
 import { useLoad } from "../live/hooks";
 import { Age, ErrorText, Facts, State, type Tone } from "../ui/bits";
+import { detailText } from "../ui/detail";
 
 const POLL_MS = 5_000;
 const TONES: Record<string, Tone> = { up: "good", degraded: "warn", down: "bad" };
 
 export default function StatusPage() {
-  const { t, say } = useWords();
+  const words = useWords();
+  const { t, say } = words;
   const { data, error, reload } = useLoad("status", calls.status);
   useEffect(() => {
     const timer = setInterval(reload, POLL_MS);
@@ -27,7 +29,7 @@ export default function StatusPage() {
       <div className="split">
         <section className="panel">
           <h3>{t("status.parts")}</h3>
-          <table className="table">
+          <table className="table parts">
             <thead>
               <tr>
                 <th>{t("status.part")}</th>
@@ -41,14 +43,14 @@ export default function StatusPage() {
               {data.parts.map((part) => (
                 <tr key={part.id} data-testid={`part-${part.id}`} data-state={part.state}>
                   <td className="strong">{part.id}</td>
-                  <td>{part.kind}</td>
+                  <td>{words.key(part.kind)}</td>
                   <td>
                     <State tone={TONES[part.state] ?? "none"}>{say("status", part.state)}</State>
                   </td>
                   <td className="num">
                     <Age since={part.heartbeat_at ?? null} />
                   </td>
-                  <td className="dim">{detailText(part.detail)}</td>
+                  <td className="dim">{detailText(part.detail, words)}</td>
                 </tr>
               ))}
             </tbody>
@@ -79,21 +81,4 @@ export default function StatusPage() {
       </div>
     </div>
   );
-}
-
-/** A small document in one line: "cameras 2 · broker (kind mosquitto · durable ✓)". */
-export function detailText(detail: unknown): string {
-  if (detail === null || detail === undefined || detail === "") return "";
-  if (typeof detail === "boolean") return detail ? "✓" : "✗";
-  if (typeof detail === "number") return String(Math.round(detail * 100) / 100);
-  if (Array.isArray(detail)) return detail.map(detailText).join(", ");
-  if (typeof detail !== "object") return String(detail);
-  return Object.entries(detail)
-    .map(([key, value]) => {
-      const text = detailText(value);
-      const name = key.replaceAll("_", " ");
-      return text === "" ? "" : typeof value === "object" ? `${name} (${text})` : `${name} ${text}`;
-    })
-    .filter(Boolean)
-    .join(" · ");
 }

@@ -82,6 +82,7 @@ export const removeRule = (camera_id: string, rule: number) =>
 
 // ── units ──
 export const units = () => all<Unit>("units");
+export const unit = (key: string) => call<Unit>(`units/${id(key)}`);
 export const addUnit = (body: Record<string, unknown>) => call<CreatedUnit>("units", { method: "POST", body });
 export const changeUnit = (item: Unit, body: Record<string, unknown>) =>
   call<Unit>(`units/${id(item.id)}`, { method: "PATCH", body, headers: match(item) });

@@ -28,7 +28,8 @@ export function Banner() {
       over = true;
       clearInterval(timer);
     };
-  }, []);
+    // the feed's state often changes because a part's did: ask at once
+  }, [feed.freshness]);
 
   const parts = new Map([...live.parts, ...polled.parts].map((part) => [part.id, part]));
   const named = (state: string): string =>

@@ -88,14 +88,17 @@ export function Shell({ speak }: { speak: (language: Language) => void }) {
   );
 }
 
+const NEVER = Number.NEGATIVE_INFINITY;
+const LETTER_WITHIN_MS = 1_500;
+
 /** `g`, then a page's letter. */
 function usePageKeys(pages: { path: string; key: string }[]): void {
-  const armed = useRef(0);
+  const armed = useRef(NEVER);
   useEffect(() => {
     const press = (event: KeyboardEvent): void => {
       if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return;
-      const waiting = event.timeStamp - armed.current < 1_500;
-      armed.current = 0;
+      const waiting = event.timeStamp - armed.current < LETTER_WITHIN_MS;
+      armed.current = NEVER;
       if (event.key === "g") {
         armed.current = event.timeStamp;
       } else if (waiting) {

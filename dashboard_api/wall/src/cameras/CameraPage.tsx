@@ -10,13 +10,14 @@ import { useLive, useLoad } from "../live/hooks";
 import { Clip } from "../media/Clip";
 import { LiveView } from "../media/LiveView";
 import { Age, Facts, Moment, position, PriorityMark } from "../ui/bits";
+import { labelOf } from "../ui/detail";
 import { useAreaNames } from "../wall/names";
 import { CameraForm } from "./CameraForm";
 import { LinkState, pictureOf } from "./CamerasPage";
 import { RulesPanel } from "./RulesPanel";
 
 export function CameraPage({ camera }: { camera: Camera }) {
-  const { t } = useWords();
+  const { t, said } = useWords();
   const mayWatch = useCan("watch");
   const mayRegister = useCan("register");
   const areas = useAreaNames();
@@ -71,7 +72,7 @@ export function CameraPage({ camera }: { camera: Camera }) {
             <Facts
               items={[
                 [t("common.state"), <LinkState key="state" camera={camera} />],
-                [t("cameras.reason"), state?.reason || "–"],
+                [t("cameras.reason"), said(state?.reason) || "–"],
                 [t("cameras.last_frame"), <Age key="frame" since={state?.last_frame_at ?? null} />],
                 [t("cameras.picture"), pictureOf(camera)],
                 [t("cameras.fps"), state?.fps?.toFixed(1) ?? "–"],
@@ -99,7 +100,8 @@ export function CameraPage({ camera }: { camera: Camera }) {
 }
 
 function Events({ camera, onClip }: { camera: string; onClip: (event: string) => void }) {
-  const { t, say } = useWords();
+  const words = useWords();
+  const { t, say } = words;
   const live = useLive();
   const stored = useLoad(`events ${camera}`, () => calls.cameraEvents(camera)).data?.items ?? [];
   const known = new Set(stored.map((event) => event.id));
@@ -109,7 +111,7 @@ function Events({ camera, onClip }: { camera: string; onClip: (event: string) =>
     <section className="panel" data-testid="camera-events">
       <h3>{t("camera.events")}</h3>
       {events.length === 0 && <p className="dim">{t("camera.no_events")}</p>}
-      <table className="table">
+      <table className="table events">
         <tbody>
           {events.map((event) => (
             <tr key={event.id}>
@@ -121,7 +123,7 @@ function Events({ camera, onClip }: { camera: string; onClip: (event: string) =>
                   {say("kind", event.kind)}
                 </button>
               </td>
-              <td className="dim">{event.label}</td>
+              <td className="dim">{labelOf(event, words)}</td>
               <td className="num">
                 <Moment at={event.time} />
               </td>

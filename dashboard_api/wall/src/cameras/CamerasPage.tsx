@@ -4,7 +4,7 @@ import type { Camera } from "../api/types";
 import { follow, go } from "../app/router";
 import { useCan } from "../app/session";
 import { useWords } from "../i18n";
-import { useLive } from "../live/hooks";
+import { useLive, useRefreshed } from "../live/hooks";
 import { LiveView } from "../media/LiveView";
 import { Age, linkTone, State } from "../ui/bits";
 import { useAreaNames } from "../wall/names";
@@ -17,6 +17,7 @@ const KEPT = "alertwall.cameras";
 export default function CamerasPage({ id }: { id?: string | undefined }) {
   const live = useLive();
   const mayRegister = useCan("register");
+  useRefreshed("cameras");
   if (id === "new" && mayRegister) return <CameraForm camera={null} />;
   if (!id) return <CameraList />;
   const camera = live.cameras.get(id);
@@ -83,9 +84,16 @@ function CameraList() {
   );
 }
 
+/** Few cameras fill the page; many keep a size at which they can still be read. */
+function columnsFor(count: number): number | undefined {
+  if (count <= 1) return 1;
+  if (count <= 4) return 2;
+  return count <= 9 ? 3 : undefined;
+}
+
 function Grid({ cameras }: { cameras: Camera[] }) {
   return (
-    <div className="tiles">
+    <div className="tiles" data-columns={columnsFor(cameras.length)}>
       {cameras.map((camera) => (
         <a
           key={camera.id}
@@ -112,7 +120,7 @@ export function LinkState({ camera }: { camera: Camera }) {
 }
 
 function Health({ cameras }: { cameras: Camera[] }) {
-  const { t } = useWords();
+  const { t, said } = useWords();
   const areas = useAreaNames();
   return (
     <table className="table">
@@ -141,7 +149,7 @@ function Health({ cameras }: { cameras: Camera[] }) {
             <td>
               <LinkState camera={camera} />
             </td>
-            <td className="dim">{camera.state?.reason || "–"}</td>
+            <td className="dim">{said(camera.state?.reason) || "–"}</td>
             <td className="num">
               <Age since={camera.state?.last_frame_at ?? null} />
             </td>

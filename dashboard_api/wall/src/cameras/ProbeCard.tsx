@@ -14,7 +14,7 @@ interface Props {
 
 /** What the camera showed when it was opened as typed, before anything is saved. */
 export function ProbeCard({ probe, probing, canProbe, onProbe }: Props) {
-  const { t } = useWords();
+  const { t, said } = useWords();
   return (
     <section className="panel dialog" data-testid="probe-card" data-ok={probe?.ok}>
       <div style={{ display: "flex", gap: 12, alignItems: "center" }}>
@@ -25,7 +25,7 @@ export function ProbeCard({ probe, probing, canProbe, onProbe }: Props) {
       </div>
       {probe && !probe.ok && (
         <p className="error" role="alert" data-testid="probe-problem">
-          {t("camera.probe_bad")}: {probe.problem ?? "–"}
+          {t("camera.probe_bad")}: {said(probe.problem) || "–"}
         </p>
       )}
       {probe?.ok && <p className="notice">{t("camera.probe_ok")}</p>}

@@ -61,15 +61,16 @@ export function RuleForm({ camera, rule, others, picture, onDone }: Props) {
         <span className="dim" style={{ flex: 1 }}>
           {kind === "intrusion" ? t("rules.draw_zone") : t("rules.draw_wire")}
         </span>
-        <button
-          type="button"
-          className="chip"
-          disabled={points.length >= mostPoints(kind)}
-          onClick={() => setPoints([...points, nextPoint(points)])}
-          data-testid="rule-add-point"
-        >
-          {t("rules.add_point")}
-        </button>
+        {points.length < mostPoints(kind) && (
+          <button
+            type="button"
+            className="chip"
+            onClick={() => setPoints([...points, nextPoint(points)])}
+            data-testid="rule-add-point"
+          >
+            {t("rules.add_point")}
+          </button>
+        )}
       </div>
       <div className="form-grid">
         <TextInput label={t("rules.name")} required data-testid="rule-name" {...form.text("name")} />

@@ -11,7 +11,7 @@ import { Drawing } from "./Drawing";
 import { RuleForm } from "./RuleForm";
 
 export function RulesPanel({ camera }: { camera: Camera }) {
-  const { t, say } = useWords();
+  const { t, say, label } = useWords();
   const mayRegister = useCan("register");
   const mayWatch = useCan("watch");
   const { data, error, reload } = useLoad(`rules ${camera.id}`, () => calls.rules(camera.id));
@@ -53,7 +53,7 @@ export function RulesPanel({ camera }: { camera: Camera }) {
             <tr key={rule.id} data-testid={`rule-${rule.id}`}>
               <td className="strong">{rule.name}</td>
               <td>{say("rule", rule.kind)}</td>
-              <td>{rule.labels.join(", ") || t("common.all")}</td>
+              <td>{rule.labels.map(label).join(", ") || t("common.all")}</td>
               <td>{rule.kind === "line_crossing" ? say("direction", rule.direction) : ""}</td>
               <td className="dim">
                 {t("rules.version", { version: rule.version })}

@@ -6,6 +6,7 @@ import * as assets from "./assets";
 import * as common from "./common";
 import * as desk from "./desk";
 import * as kinds from "./kinds";
+import { actionInChinese, keyInChinese, labelInChinese, saidInChinese, spaced } from "./said";
 import * as wall from "./wall";
 
 const en = { ...kinds.en, ...common.en, ...wall.en, ...assets.en, ...desk.en };
@@ -34,8 +35,23 @@ export class Words {
   /** Words for what the API named, such as `kind.intrusion`; an unknown one is shown as it came. */
   readonly say = (prefix: string, word: string | number | null | undefined): string => {
     if (word === null || word === undefined || word === "") return "–";
-    return (this.dictionary as Record<string, string>)[`${prefix}.${word}`] ?? String(word).replaceAll("_", " ");
+    return (this.dictionary as Record<string, string>)[`${prefix}.${word}`] ?? spaced(String(word));
   };
+
+  /** A short sentence of the server's, such as why an event joined an incident. */
+  readonly said = (text: string | null | undefined): string => {
+    if (!text) return "";
+    return this.language === "en" ? text : saidInChinese(text, this);
+  };
+
+  /** What a detector calls a thing. */
+  readonly label = (label: string): string => (this.language === "en" ? label : labelInChinese(label));
+
+  /** A key of a small document, such as a part's detail. */
+  readonly key = (key: string): string => (this.language === "en" ? spaced(key) : keyInChinese(key));
+
+  /** What the audit says somebody did. */
+  readonly action = (action: string): string => (this.language === "en" ? action : actionInChinese(action));
 }
 
 export function fill(text: string, values?: Values): string {

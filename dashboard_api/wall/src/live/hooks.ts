@@ -22,6 +22,29 @@ export function useFeedState(): FeedState {
   return useSyncExternalStore(store.subscribe, store.getFeed);
 }
 
+const REFRESH_MS = 10_000;
+const PAGE_OF_ITEMS = 500;
+
+/** While this page is looked at, ask again for what was last heard of these; more of them are asked less often. */
+export function useRefreshed(kind: "cameras" | "units"): void {
+  const store = useStore();
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout>;
+    let over = false;
+    const again = async (): Promise<void> => {
+      if (!document.hidden) await store.refresh(kind).catch(() => undefined);
+      if (over) return;
+      const pages = Math.ceil(store.getLive()[kind].size / PAGE_OF_ITEMS);
+      timer = setTimeout(() => void again(), REFRESH_MS * Math.max(1, pages));
+    };
+    void again();
+    return () => {
+      over = true;
+      clearTimeout(timer);
+    };
+  }, [store, kind]);
+}
+
 /** The server's time in ms, ticking each second. */
 export function useNow(): number {
   return useSyncExternalStore(subscribeSeconds, currentSecond) * 1000;

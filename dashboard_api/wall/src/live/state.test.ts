@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Assignment, Camera, Incident, Unit } from "../api/types";
 import { ServerClock } from "./clock";
 import type { Row, RowKind } from "./feed";
-import { applyRows, assignmentsByIncident, EMPTY, fromSnapshot, type Live } from "./state";
+import { applyRows, assignmentsByIncident, EMPTY, fromSnapshot, type Live, refreshed } from "./state";
 
 function incident(id: number, change: Partial<Incident> = {}): Incident {
   return {
@@ -133,5 +133,23 @@ describe("the server's clock", () => {
     clock.set(new Date(3_600_000).toISOString());
     clock.set(new Date(0).toISOString());
     expect(clock.nowMs()).toBe(0);
+  });
+});
+
+describe("lists asked for again", () => {
+  const unit = (id: string, heard: string, version = 1): Unit =>
+    ({ id, row_version: version, state: { last_heard_at: heard } }) as unknown as Unit;
+  const first = refreshed(EMPTY, { units: [unit("U1", "10:00"), unit("U2", "10:00"), unit("U3", "10:00")] });
+
+  it("bring what was heard later, and keep what the feed told meanwhile", () => {
+    const told = refreshed(first, { units: [unit("U1", "10:09"), unit("U2", "10:00")] });
+    const after = refreshed(told, { units: [unit("U1", "10:05"), unit("U2", "10:07")] });
+    expect(after.units.get("U1")?.state?.last_heard_at).toBe("10:09");
+    expect(after.units.get("U2")?.state?.last_heard_at).toBe("10:07");
+  });
+  it("drop what is registered no more, and leave other lists alone", () => {
+    const after = refreshed(first, { units: [unit("U1", "10:01")] });
+    expect([...after.units.keys()]).toEqual(["U1"]);
+    expect(after.cameras).toBe(first.cameras);
   });
 });

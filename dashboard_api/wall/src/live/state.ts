@@ -190,6 +190,27 @@ function touch(draft: Draft, incident: number): void {
   touched.set(incident, (touched.get(incident) ?? 0) + 1);
 }
 
+/** Lists asked for again: they know who was heard last, unless the feed has told something newer meanwhile. */
+export function refreshed(old: Live, fresh: { cameras?: readonly Camera[]; units?: readonly Unit[] }): Live {
+  const keep = <T extends { id: string; row_version: number; state: object | null }>(
+    known: ReadonlyMap<string, T>,
+    items: readonly T[],
+    heard: (item: T) => string,
+  ): Map<string, T> =>
+    new Map(
+      items.map((item) => {
+        const before = known.get(item.id);
+        const newer = before && (before.row_version > item.row_version || heard(before) > heard(item));
+        return [item.id, newer ? before : item];
+      }),
+    );
+  return {
+    ...old,
+    ...(fresh.cameras && { cameras: keep(old.cameras, fresh.cameras, (item) => item.state?.last_frame_at ?? "") }),
+    ...(fresh.units && { units: keep(old.units, fresh.units, (item) => item.state?.last_heard_at ?? "") }),
+  };
+}
+
 /** The assignment that says most about an incident: the newest. */
 export function assignmentsByIncident(assignments: ReadonlyMap<number, Assignment>): Map<number, Assignment> {
   const found = new Map<number, Assignment>();

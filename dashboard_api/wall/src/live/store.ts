@@ -5,7 +5,7 @@ import * as calls from "../api/calls";
 import type { Assignment, Camera, Incident, Patrol, Unit } from "../api/types";
 import { serverClock } from "./clock";
 import { Feed, type FeedState, type Row, type Source } from "./feed";
-import { applyRows, EMPTY, fromSnapshot, type Live } from "./state";
+import { applyRows, EMPTY, fromSnapshot, type Live, refreshed } from "./state";
 
 const LOAD_AGAIN_MS = 2_000;
 
@@ -65,6 +65,15 @@ export class LiveStore {
       this.live,
       items.map((body) => ({ cursor: "", kind, body })),
     );
+    this.tell();
+  }
+
+  /** The feed tells changes, not every heartbeat: pages that show ages ask again now and then. */
+  async refresh(kind: "cameras" | "units"): Promise<void> {
+    const generation = this.generation;
+    const fresh = kind === "cameras" ? { cameras: await calls.cameras() } : { units: await calls.units() };
+    if (generation !== this.generation || this.loading) return;
+    this.live = refreshed(this.live, fresh);
     this.tell();
   }
 

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "react";
-import { useWords } from "../i18n";
+import { useWords, type Words } from "../i18n";
 import { openMse } from "./mse";
 import { retryMs, type Stream } from "./stream";
 import { openWhep } from "./whep";
@@ -19,7 +19,8 @@ type Shown =
 
 /** A live picture that plays only while it can be seen, and comes back by itself. */
 export function LiveView({ camera, focus = false, label, testId }: Props) {
-  const { t } = useWords();
+  const words = useWords();
+  const { t } = words;
   const video = useRef<HTMLVideoElement>(null);
   const frame = useRef<HTMLDivElement>(null);
   const visible = useVisible(frame);
@@ -32,6 +33,8 @@ export function LiveView({ camera, focus = false, label, testId }: Props) {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let attempt = 0;
     let webrtc = focus;
+    // a camera just added or a worker just started says "not yet"; a codec or a firewall will say no again
+    let hopeless = false;
     let over = false;
     const open = (): void => {
       if (over) return;
@@ -43,14 +46,16 @@ export function LiveView({ camera, focus = false, label, testId }: Props) {
           played = true;
           attempt = 0;
         },
-        onEnd: (problem) => {
+        onEnd: (problem, soon) => {
           if (over) return;
           if (webrtc && !played) {
             webrtc = false;
+            hopeless = !soon;
             open();
             return;
           }
           setShown({ state: "waiting", problem });
+          webrtc = focus && !hopeless;
           timer = setTimeout(open, retryMs(attempt++, Math.random()));
         },
       });
@@ -68,7 +73,7 @@ export function LiveView({ camera, focus = false, label, testId }: Props) {
     <div className="live" ref={frame} data-testid={testId} data-state={shown.state}>
       <video ref={video} muted playsInline autoPlay disablePictureInPicture aria-label={label ?? camera} />
       {shown.state === "connecting" && <p className="live-note">{t("media.connecting")}</p>}
-      {shown.state === "waiting" && <p className="live-note">{problemText(shown.problem, t)}</p>}
+      {shown.state === "waiting" && <p className="live-note">{problemText(shown.problem, words)}</p>}
       {shown.state === "playing" && focus && (
         <span className="live-kind">{shown.kind === "webrtc" ? t("media.by_webrtc") : t("media.by_mse")}</span>
       )}
@@ -76,10 +81,10 @@ export function LiveView({ camera, focus = false, label, testId }: Props) {
   );
 }
 
-function problemText(problem: string | null, t: ReturnType<typeof useWords>["t"]): string {
+function problemText(problem: string | null, { t, said }: Words): string {
   if (!problem) return t("media.retry");
   if (problem.startsWith("unplayable ")) return t("media.h265", { codec: problem.slice("unplayable ".length) });
-  return t("media.no_live", { reason: problem });
+  return t("media.no_live", { reason: said(problem) });
 }
 
 function useVisible(ref: React.RefObject<HTMLElement | null>): boolean {

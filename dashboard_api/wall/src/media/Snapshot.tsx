@@ -2,6 +2,7 @@ import { useState } from "react";
 import { BASE } from "../api/client";
 import type { EventItem } from "../api/types";
 import { useWords } from "../i18n";
+import { labelOf } from "../ui/detail";
 import { moment } from "../ui/time";
 
 /** The picture of an event; the box, the object's path and the rule are drawn over it, never into it. */
@@ -29,7 +30,7 @@ export function Snapshot({ event }: { event: EventItem }) {
             <polyline className="rule-line" points={pointsOf(event.attrs.geometry, frame)} />
           )}
           <polyline className="track-path" points={pointsOf(event.attrs.track, frame)} />
-          <Box box={event.box_px} label={boxLabel(event, words.say)} frame={frame} />
+          <Box box={event.box_px} label={labelOf(event, words) || words.say("kind", event.kind)} frame={frame} />
         </svg>
       )}
     </div>
@@ -49,11 +50,6 @@ function Box(props: { box: number[]; label: string; frame: { width: number; heig
       </text>
     </>
   );
-}
-
-function boxLabel(event: EventItem, say: (prefix: string, word: string) => string): string {
-  const name = event.label || say("kind", event.kind);
-  return event.score === null ? name : `${name} ${Math.round(event.score * 100)}%`;
 }
 
 interface Size {

@@ -2,8 +2,11 @@
 
 export interface StreamEvents {
   onPlaying: () => void;
-  /** the stream is over; `problem` is what the server said about it, if it said anything */
-  onEnd: (problem: string | null) => void;
+  /**
+   * the stream is over; `problem` is what the server said about it, if it said anything;
+   * `soon`: the same way may work in a moment
+   */
+  onEnd: (problem: string | null, soon?: boolean) => void;
 }
 
 export interface Stream {

@@ -12,15 +12,16 @@ export function openWhep(camera: string, video: HTMLVideoElement, events: Stream
   let ended = false;
   const watchdog = setTimeout(() => end(null), FIRST_FRAME_MS);
 
-  function end(problem: string | null): void {
+  function end(problem: string | null, soon = false): void {
     if (ended) return;
     ended = true;
     clearTimeout(watchdog);
     video.removeEventListener("playing", playing);
     video.srcObject = null;
-    peer.close();
-    if (resource) void fetch(resource, { method: "DELETE", keepalive: true }).catch(() => undefined);
-    events.onEnd(problem);
+    // the server first hears that this peer goes, then the line is cut
+    const gone = resource ? fetch(resource, { method: "DELETE", keepalive: true }) : Promise.resolve();
+    void gone.catch(() => undefined).finally(() => peer.close());
+    events.onEnd(problem, soon);
   }
 
   function playing(): void {
@@ -49,7 +50,10 @@ export function openWhep(camera: string, video: HTMLVideoElement, events: Stream
       body: peer.localDescription?.sdp ?? "",
       credentials: "same-origin",
     });
-    if (response.status !== 201) throw new Error(await problemOf(response));
+    if (response.status !== 201) {
+      end(await problemOf(response), response.status >= 500);
+      return;
+    }
     resource = sameOrigin(response.headers.get("Location"), response.url);
     if (ended) {
       if (resource) void fetch(resource, { method: "DELETE" }).catch(() => undefined);

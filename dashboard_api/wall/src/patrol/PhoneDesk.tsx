@@ -19,7 +19,7 @@ interface Props {
 }
 
 export function PhoneDesk({ patrol, onUnpaired }: Props) {
-  const { t } = useWords();
+  const { t, said } = useWords();
   const [errands, setErrands] = useState<Assignment[]>([]);
   const [feed, setFeed] = useState<FeedState>({ freshness: "connecting", heardAt: null });
   const [refused, setRefused] = useState<string | null>(null);
@@ -132,7 +132,7 @@ export function PhoneDesk({ patrol, onUnpaired }: Props) {
       )}
       {refused && (
         <p className="error" role="alert">
-          {t("phone.refused", { detail: refused })}
+          {t("phone.refused", { detail: said(refused) })}
         </p>
       )}
       {shown.map(({ errand, state }) => (

@@ -80,14 +80,14 @@ export default function PatrolsPage() {
                 </>
               )}
               {mayDispatch && (
-                <button
-                  type="button"
-                  className="text-button"
+                <Button
+                  size="xs"
+                  variant="default"
                   onClick={() => void pair(patrol)}
                   data-testid={`patrol-pairing-${patrol.id}`}
                 >
                   {t("patrols.pair")}
-                </button>
+                </Button>
               )}
             </section>
           );

@@ -1,18 +1,20 @@
 import * as calls from "../api/calls";
 import { follow } from "../app/router";
-import { detailText } from "../admin/StatusPage";
 import { useWords } from "../i18n";
 import { useLive, useLoad } from "../live/hooks";
 import { ErrorText, Facts, Moment, PriorityMark } from "../ui/bits";
+import { detailText, labelOf } from "../ui/detail";
 import { sourceName } from "../wall/names";
 
 /** The facts of one event, its three times kept apart, and why it fired. */
 export function EventFacts({ id }: { id: string }) {
-  const { t, say } = useWords();
+  const words = useWords();
+  const { t, say } = words;
   const live = useLive();
   const { data: event, error } = useLoad(`event ${id}`, () => calls.event(id));
   const why = useLoad(`why ${id}`, () => calls.why(id)).data;
   if (!event) return <ErrorText error={error} />;
+  const label = labelOf(event, words);
   const rule = why?.rule ? `${why.rule.name} · ${t("rules.version", { version: why.rule.version })}` : null;
   return (
     <section data-testid="event-facts" data-event={id}>
@@ -28,19 +30,14 @@ export function EventFacts({ id }: { id: string }) {
           ...(event.device_time
             ? ([[t("fact.device_time"), <Moment key="device" at={event.device_time} />]] as [string, React.ReactNode][])
             : []),
-          ...(event.label
-            ? ([[t("fact.label"), event.score === null ? event.label : `${event.label} ${Math.round(event.score * 100)}%`]] as [
-                string,
-                React.ReactNode,
-              ][])
-            : []),
+          ...(label ? ([[t("fact.label"), label]] as [string, React.ReactNode][]) : []),
           ...(event.track_id === null ? [] : ([[t("fact.track"), event.track_id]] as [string, React.ReactNode][])),
           ...(event.incident_id
             ? ([
                 [
-                  t("entry.opened"),
+                  t("fact.incident"),
                   <a key="incident" className="plain-link" href={`/?incident=${event.incident_id}`} onClick={follow}>
-                    {t("timeline.incident", { id: event.incident_id })}
+                    {event.incident_id}
                   </a>,
                 ],
               ] as [string, React.ReactNode][])
@@ -51,16 +48,16 @@ export function EventFacts({ id }: { id: string }) {
         {t("timeline.why")}
       </h3>
       <div data-testid="event-why">
-        <p style={{ margin: "0 0 6px" }}>{why?.because || t("timeline.no_why")}</p>
+        <p style={{ margin: "0 0 6px" }}>{words.said(why?.because) || t("timeline.no_why")}</p>
         {why && (
           <Facts
             items={[
               ...(rule ? ([[t("fact.rule"), rule]] as [string, React.ReactNode][]) : []),
               ...Object.entries(why.detector ?? {}).map(
-                ([key, value]) => [key.replaceAll("_", " "), detailText(value)] as [string, React.ReactNode],
+                ([key, value]) => [words.key(key), detailText(value, words)] as [string, React.ReactNode],
               ),
               ...Object.entries(why.message ?? {}).map(
-                ([key, value]) => [key.replaceAll("_", " "), detailText(value)] as [string, React.ReactNode],
+                ([key, value]) => [words.key(key), detailText(value, words)] as [string, React.ReactNode],
               ),
             ]}
           />

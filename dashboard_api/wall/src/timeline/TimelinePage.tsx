@@ -135,7 +135,7 @@ function clipOf(
 
 /** The hatched stretches in words, for those who cannot hover. */
 function Gaps(props: { tracks: import("../api/types").TimelineTrack[]; onPick: (pick: Pick) => void }) {
-  const { t, say } = useWords();
+  const { t, say, said } = useWords();
   const gaps = props.tracks.flatMap((track) => track.gaps.map((gap) => ({ track, gap })));
   gaps.sort((a, b) => (a.gap.from < b.gap.from ? 1 : -1));
   return (
@@ -158,7 +158,7 @@ function Gaps(props: { tracks: import("../api/types").TimelineTrack[]; onPick: (
               <td>
                 {moment(gap.from)} – {gap.to ? moment(gap.to) : t("timeline.open_end")}
               </td>
-              <td className="dim">{gap.detail}</td>
+              <td className="dim">{said(gap.detail)}</td>
             </tr>
           ))}
         </tbody>

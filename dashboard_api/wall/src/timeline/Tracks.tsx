@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "react";
 import type { Timeline, TimelineTrack } from "../api/types";
 import { useWords } from "../i18n";
 import { useNow } from "../live/hooks";
+import { labelOf } from "../ui/detail";
 import { clock, day, moment } from "../ui/time";
 import { nearest, pan, type Range, step, ticks, timeAt, xOf, zoom } from "./scale";
 import { TrackCanvas } from "./TrackCanvas";
@@ -116,10 +117,11 @@ export function Tracks({ timeline, whole, pick, onPick }: Props) {
     const tolerance = (HIT_PX / Math.max(1, width)) * (range.toMs - range.fromMs);
     const item = nearest(track.items, at, tolerance);
     const gap = track.gaps.find((one) => Date.parse(one.from) <= at && at <= (one.to ? Date.parse(one.to) : now));
+    const label = item ? labelOf(item, words) : "";
     const text = item
-      ? `${moment(item.time)} · ${say("kind", item.kind)}${item.label ? ` · ${item.label}` : ""}`
+      ? `${moment(item.time)} · ${say("kind", item.kind)}${label ? ` · ${label}` : ""}`
       : gap
-        ? [gapText(gap), gap.detail].filter(Boolean).join(" · ")
+        ? [gapText(gap), words.said(gap.detail)].filter(Boolean).join(" · ")
         : clock(at);
     const frame = box.current!.getBoundingClientRect();
     setHover({ x: event.clientX - frame.left, y: event.clientY - frame.top, text });

@@ -1,5 +1,6 @@
 import { useState } from "react";
 import { ApiError } from "../api/client";
+import { useWords } from "../i18n";
 
 type Values = Record<string, string | number | boolean | string[] | null>;
 
@@ -22,7 +23,9 @@ export function useForm<T extends Values>(first: T): Form<T> {
   const [values, setValues] = useState(first);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
-  const fieldError = (name: string): string | undefined => (error instanceof ApiError ? error.field(name) : undefined);
+  const { said } = useWords();
+  const fieldError = (name: string): string | undefined =>
+    (error instanceof ApiError && said(error.field(name))) || undefined;
   return {
     values,
     busy,

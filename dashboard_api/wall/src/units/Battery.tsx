@@ -11,9 +11,7 @@ export function Battery({ state }: { state: UnitState | null }) {
   const percent = state.battery_percent === null ? "" : `${Math.round(state.battery_percent)}%`;
   const low = state.battery_percent !== null && state.battery_percent < BATTERY_LOW_PERCENT;
   const power = state.mains === null ? "" : state.mains ? t("units.mains_ok") : t("units.mains_lost");
-  return (
-    <State tone={low ? "bad" : state.mains === false ? "warn" : "none"}>
-      {[percent, power].filter(Boolean).join(" · ")}
-    </State>
-  );
+  const text = [percent, power].filter(Boolean).join(" · ");
+  if (!low && state.mains !== false) return <>{text}</>;
+  return <State tone={low ? "bad" : "warn"}>{text}</State>;
 }

@@ -4,7 +4,7 @@ import type { Unit } from "../api/types";
 import { follow } from "../app/router";
 import { useCan } from "../app/session";
 import { useWords } from "../i18n";
-import { useLive, useNow } from "../live/hooks";
+import { useLive, useNow, useRefreshed } from "../live/hooks";
 import { Age, connTone, State } from "../ui/bits";
 import { age } from "../ui/time";
 import { useAreaNames } from "../wall/names";
@@ -31,6 +31,7 @@ export default function UnitsPage({ id }: { id?: string | undefined }) {
   const live = useLive();
   const now = useNow();
   const areas = useAreaNames();
+  useRefreshed("units");
   const mayRegister = useCan("register");
   const [text, setText] = useState("");
   const [silentOnly, setSilentOnly] = useState(false);

@@ -76,7 +76,7 @@ export function FilterBar(props: Props) {
       </span>
       <Select
         size="xs"
-        w={128}
+        className="pick"
         aria-label={t("filter.kind")}
         placeholder={t("filter.kind")}
         clearable
@@ -88,7 +88,7 @@ export function FilterBar(props: Props) {
       />
       <Select
         size="xs"
-        w={128}
+        className="pick"
         aria-label={t("filter.area")}
         placeholder={t("filter.area")}
         clearable

@@ -20,6 +20,10 @@ interface Props {
   onOpen: (id: number) => void;
 }
 
+export function focusList(): void {
+  document.querySelector<HTMLElement>(".rows")?.focus();
+}
+
 /** A list of equal rows of which only the visible ones exist, so that 2,000 cost what 20 do. */
 export function IncidentList(props: Props) {
   const { t } = useWords();
@@ -91,6 +95,7 @@ function Row({ incident, at, count, selected, me, areaName, assignments, onSelec
   const fresh = useFresh(incident);
   const source = sourceName(live, incident);
   const errand = assignments.get(incident.id);
+  const patrol = errand && (errand.patrol_name ?? live.patrols.get(errand.patrol_id)?.name ?? errand.patrol_id);
   const mine = incident.owner === me;
   return (
     <div
@@ -111,8 +116,8 @@ function Row({ incident, at, count, selected, me, areaName, assignments, onSelec
     >
       <PriorityMark priority={incident.priority} size={30} />
       <div className="two">
-        <b>
-          {words.say("kind", incident.kind)}
+        <b className="what">
+          <span>{words.say("kind", incident.kind)}</span>
           {incident.event_count > 1 && <small className="count">×{incident.event_count}</small>}
         </b>
         <span>{source}</span>
@@ -126,13 +131,18 @@ function Row({ incident, at, count, selected, me, areaName, assignments, onSelec
       </div>
       <div className="two owner" data-mine={mine}>
         <b>{incident.state === "new" ? words.say("state", "new") : (incident.owner ?? words.say("state", incident.state))}</b>
-        <span>{ownerNote(incident, words)}</span>
+        <span className={errand ? "if-wide" : undefined}>{ownerNote(incident, words)}</span>
+        {errand && (
+          <span className="if-narrow" data-state={errand.state}>
+            {words.say("assignment", errand.state)} · {patrol}
+          </span>
+        )}
       </div>
       <div className="errand" data-state={errand?.state}>
         {errand && (
           <>
             <b>{words.say("assignment", errand.state)}</b>
-            <span>{errand.patrol_name ?? live.patrols.get(errand.patrol_id)?.name ?? errand.patrol_id}</span>
+            <span>{patrol}</span>
           </>
         )}
       </div>

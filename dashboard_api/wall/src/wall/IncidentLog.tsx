@@ -4,6 +4,7 @@ import { useWords, type Words } from "../i18n";
 import { useLive } from "../live/hooks";
 import type { Live } from "../live/state";
 import { PriorityMark } from "../ui/bits";
+import { labelOf } from "../ui/detail";
 import { clock, moment } from "../ui/time";
 import { sourceName } from "./names";
 
@@ -75,15 +76,14 @@ const PLAIN_REASONS = new Set(["opened", "same source", "restored", "reported"])
 
 function Text({ entry, event, words }: { entry: Entry; event: EventItem | undefined; words: Words }) {
   const parts: string[] = [];
-  if (event?.source_kind === "camera" && event.label) {
-    parts.push(event.score === null ? event.label : `${event.label} ${Math.round(event.score * 100)}%`);
-  }
+  const label = event ? labelOf(event, words) : "";
+  if (label) parts.push(label);
   if (typeof event?.attrs.point === "number") parts.push(words.t("log.point", { point: event.attrs.point }));
   const { disposition, reason } = entry.detail;
   if (entry.kind === "closed" && typeof disposition === "string") parts.push(words.say("disposition", disposition));
   // an event's own text only repeats its kind; a person's text is what counts
   if (entry.text && !event) parts.push(entry.text);
-  if (event && typeof reason === "string" && !PLAIN_REASONS.has(reason)) parts.push(reason);
+  if (event && typeof reason === "string" && !PLAIN_REASONS.has(reason)) parts.push(words.said(reason));
   if (parts.length === 0) return null;
   return <p>{parts.join(" · ")}</p>;
 }

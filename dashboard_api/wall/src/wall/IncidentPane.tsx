@@ -11,6 +11,7 @@ import { sendOnEnter } from "../ui/keys";
 import { Assignments } from "./Assignments";
 import { CloseModal } from "./CloseModal";
 import { DispatchModal } from "./DispatchModal";
+import { focusList } from "./IncidentList";
 import { IncidentLog } from "./IncidentLog";
 import { IncidentMedia, type MediaHandle } from "./IncidentMedia";
 import { sourceName } from "./names";
@@ -44,7 +45,7 @@ export function IncidentPane({ id, ref, areaName }: Props) {
   const live = useLive();
   const { data: detail, error, reload } = useLoad(`incident ${id}`, () => calls.incident(id));
   const touched = live.touched.get(id) ?? 0;
-  const [said, setSaid] = useState<{ tone: "error" | "notice"; text: string } | null>(null);
+  const [said, setSaid] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const [dialog, setDialog] = useState<"close" | "dispatch" | null>(null);
   const head = useRef<HTMLDivElement>(null);
@@ -84,9 +85,9 @@ export function IncidentPane({ id, ref, areaName }: Props) {
         const text = winner
           ? t("incident.taken", { winner: winner === me.username ? t("incident.you") : winner })
           : moved
-            ? t("incident.moved", { detail: problem.message })
+            ? t("incident.moved", { detail: words.said(problem.message) })
             : errorText(problem, words);
-        setSaid({ tone: "error", text });
+        setSaid(text);
         return false;
       } finally {
         setBusy(false);
@@ -105,13 +106,12 @@ export function IncidentPane({ id, ref, areaName }: Props) {
     if (mayHandle && state === "claimed" && mine) await run(() => calls.release(id));
   };
   const close = async (disposition: Disposition, text: string): Promise<void> => {
-    const done = await run(async () => {
+    await run(async () => {
       // closing what nobody has means taking it first; a lost race says who was first
       if (state === "new") await calls.claim(id);
       await calls.close(id, disposition, text);
     });
     setDialog(null);
-    if (done) setSaid({ tone: "notice", text: t("incident.closed_as", { disposition: say("disposition", disposition) }) });
   };
   const dispatch = async (patrol: string, note: string): Promise<void> => {
     await run(() => calls.dispatch(id, patrol, note));
@@ -181,8 +181,8 @@ export function IncidentPane({ id, ref, areaName }: Props) {
         )}
       </div>
       {said && (
-        <p className={said.tone} role="alert" data-testid="incident-said">
-          {said.text}
+        <p className="error" role="alert" data-testid="incident-said">
+          {said}
         </p>
       )}
       <IncidentMedia ref={media} incident={incident} events={detail?.events ?? []} eventId={event} />
@@ -275,7 +275,7 @@ function CommentBox({ box, send, busy }: CommentProps) {
         aria-label={t("incident.comment")}
         onChange={(event) => setText(event.currentTarget.value)}
         onKeyDown={(event) => {
-          if (event.key === "Escape") event.currentTarget.blur();
+          if (event.key === "Escape") focusList();
           sendOnEnter(() => void submit())(event);
         }}
         data-testid="incident-comment-text"

@@ -1,13 +1,24 @@
+import { useEffect } from "react";
+import * as calls from "../api/calls";
 import type { Unit } from "../api/types";
 import { useWords } from "../i18n";
-import { useLive } from "../live/hooks";
+import { useLive, useStore } from "../live/hooks";
 import { Age, connTone, Facts, State } from "../ui/bits";
 import { Battery } from "../units/Battery";
 
+const ASK_AGAIN_MS = 10_000;
+
 export function UnitCard({ unit: given }: { unit: Unit }) {
   const { t, say } = useWords();
-  const live = useLive();
-  const unit = live.units.get(given.id) ?? given;
+  const store = useStore();
+  useEffect(() => {
+    const ask = (): void => void calls.unit(given.id).then((unit) => store.put("unit", unit), () => undefined);
+    const timer = setInterval(ask, ASK_AGAIN_MS);
+    return () => clearInterval(timer);
+  }, [given.id, store]);
+  const known = useLive().units.get(given.id);
+  // the one that was heard later is the newer one
+  const unit = known && heard(known) >= heard(given) ? known : given;
   const state = unit.state;
   return (
     <section className="panel" data-testid="unit-card">
@@ -30,4 +41,8 @@ export function UnitCard({ unit: given }: { unit: Unit }) {
       />
     </section>
   );
+}
+
+function heard(unit: Unit): string {
+  return unit.state?.last_heard_at ?? "";
 }

@@ -10,7 +10,7 @@ import { assignmentsByIncident } from "../live/state";
 import { FilterBar } from "./FilterBar";
 import { type Filters, matches, neighbour, NO_FILTERS, type Order, sorted } from "./filters";
 import { HelpModal } from "./HelpModal";
-import { IncidentList } from "./IncidentList";
+import { focusList, IncidentList } from "./IncidentList";
 import { IncidentPane, type PaneHandle } from "./IncidentPane";
 import { sourceName, useAreaNames } from "./names";
 
@@ -87,7 +87,7 @@ export function WallPage() {
           End: () => move(ids.length),
           Enter: (event.target as HTMLElement).closest("button, a") ? undefined : () => pane.current?.focus(),
         }),
-        Escape: () => document.querySelector<HTMLElement>(".rows")?.focus(),
+        Escape: focusList,
         "/": () => search.current?.focus(),
         "?": () => setHelp(true),
         c: () => pane.current?.claim(),
