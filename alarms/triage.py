@@ -179,15 +179,17 @@ class _Board:
         self._index(draft)
 
     def _restore(self, event: Event) -> None:
+        first = True
         for draft in self._holding(event):
             over = {condition for condition in draft.standing if _ends(event, condition)}
             if not over:
                 continue
             draft.standing -= over
             draft.active = any(not condition.startswith("~") for condition in draft.standing)
-            draft.event_count += 1
+            draft.event_count += first
             draft.last_event_at = max(draft.last_event_at, event.time)
-            draft.joins.append(Join(event, "restored", _words(event)))
+            draft.joins.append(Join(event, "restored", _words(event), belongs=first))
+            first = False
 
     def _holding(self, event: Event) -> list[IncidentDraft]:
         """Return open incidents that may hold a condition of the event's source: its own, and those it joined."""

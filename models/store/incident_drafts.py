@@ -44,11 +44,15 @@ _NEAR = (
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """An event on its way into an incident. Without ``text`` it is counted but gets no entry of its own."""
+    """An event on its way into an incident. Without ``text`` it is counted but gets no entry of its own.
+
+    It belongs to one incident; on others where it ends a condition it is only an entry.
+    """
 
     event: Event
     reason: str
     text: str | None
+    belongs: bool = True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -262,7 +266,7 @@ def _update(conn: Connection, touched: Sequence[IncidentDraft]) -> None:
 
 
 def _join_events(conn: Connection, changed: Sequence[IncidentDraft]) -> None:
-    pairs = [(draft.id, join) for draft in changed for join in draft.joins]
+    pairs = [(draft.id, join) for draft in changed for join in draft.joins if join.belongs]
     conn.execute(
         """INSERT INTO incident_event (event_id, event_time, incident_id, reason)
            SELECT * FROM unnest(%b::uuid[], %b::timestamptz[], %b::bigint[], %b::text[]) ON CONFLICT DO NOTHING""",

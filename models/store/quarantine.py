@@ -11,6 +11,8 @@ from models.store.paging import number_cursor
 PAYLOAD_MAX_BYTES = 4096
 """Longer ones are cut: the beginning says what it was."""
 TOPIC_MAX_CHARS = 512
+KEPT_ROWS = 100_000
+"""Whoever sends rubbish day and night must not fill the disk: the newest are enough to see what it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +60,11 @@ def listing(
         for row in rows[:limit]
     ]
     return items, str(items[-1].id) if len(rows) > limit else None
+
+
+def prune(conn: Connection, before: datetime, *, keep_rows: int = KEPT_ROWS) -> int:
+    """Forget what was received before ``before``, and all but the newest ``keep_rows``; returns how many."""
+    return conn.execute(
+        "DELETE FROM quarantine WHERE received_at < %s OR id <= (SELECT max(id) FROM quarantine) - %s",
+        (before, keep_rows),
+    ).rowcount

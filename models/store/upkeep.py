@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from models.clock import Clock
-from models.store import feed
+from models.store import feed, quarantine
 
 if TYPE_CHECKING:
     from models.store.pool import Store
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 FEED_KEPT = timedelta(hours=1)
 IDEMPOTENCY_KEPT = timedelta(days=1)
 QUARANTINE_KEPT = timedelta(days=90)
-QUARANTINE_KEPT_ROWS = 100_000
-"""Whoever sends rubbish day and night must not fill the disk: the newest are enough to see what it is."""
 LOCK_WAIT = "SET LOCAL lock_timeout = '2s'"
 """Whoever waits for a lock holds back those behind it; there is always another minute."""
 
@@ -53,8 +51,5 @@ def run(store: "Store", clock: Clock, retention: Retention) -> None:
         feed.prune(conn, now - FEED_KEPT)
         conn.execute("DELETE FROM idempotency WHERE created_at < %s", (now - IDEMPOTENCY_KEPT,))
         conn.execute("DELETE FROM login WHERE expires_at < %s", (now,))
-        conn.execute(
-            "DELETE FROM quarantine WHERE received_at < %s OR id <= (SELECT max(id) FROM quarantine) - %s",
-            (now - QUARANTINE_KEPT, QUARANTINE_KEPT_ROWS),
-        )
+        quarantine.prune(conn, now - QUARANTINE_KEPT)
         conn.execute("DELETE FROM one_time_token WHERE expires_at < %s", (now,))
