@@ -1,5 +1,6 @@
 """Networks on OpenVINO: the default on CPUs."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,8 @@ class OpenVinoEngine:
         for request in self._requests:
             request.cancel()
         for request in self._requests:
+            with contextlib.suppress(RuntimeError):  # a cancelled one says so to whoever asks next
+                request.wait()
             request.set_callback(lambda _data: None, None)
 
 
