@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
-
+from dashboard_api import lanes
 from dashboard_api.feed_names import SourceNames
 from models.area import any_covers
 from models.clock import Clock
@@ -32,7 +32,8 @@ RETRY_MS = 2000
 QUEUE_MAX_BYTES = 1024 * 1024
 STUCK_AFTER_S = 60.0
 VIEWERS_MAX = 2000
-REPLAY_MAX_ROWS = 20_000
+REPLAY_PARTS_MAX = 50
+"""Whoever missed more than so many times `feed.READ_LIMIT` rows fetches everything again."""
 GATHER_S_PER_VIEWER = 0.0002
 """Rows are gathered for longer when many look: 4 ms for 20 viewers, 100 ms for 500."""
 GATHER_MAX_S = 0.1
@@ -59,53 +60,76 @@ class Audience:
         return row.kind == "status" or any_covers(self.areas, row.area)
 
 
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A part of what a viewer missed; ``after`` is where the next part begins, unless it is ``complete``."""
+
+    chunk: bytes
+    after: Cursor
+    complete: bool
+
+
 class Viewer:
-    """One open connection: a bounded queue between the feed and a socket."""
+    """One open connection: a bounded queue between the feed and a socket. Belongs to the event loop."""
 
     def __init__(self, audience: Audience, joined_at: Cursor) -> None:
         self.audience, self.joined_at = audience, joined_at
         self.lost_total = 0
-        self.ended = False
+        self.over = asyncio.Event()
+        """Set once this connection must close."""
         self._queue: list[bytes] = []
         self._bytes = 0
         self._lost = False
-        self._wake = asyncio.Event()
+        self._news = asyncio.Event()
         self._sending_since_s: float | None = None
 
     def push(self, chunk: bytes) -> None:
-        """Queue ``chunk``; a queue that is full is dropped and the viewer told so."""
-        if self._bytes + len(chunk) > QUEUE_MAX_BYTES:
-            self._queue.clear()
-            self._bytes = 0
-            self._lost = True
-            self.lost_total += 1
-            since = self._sending_since_s
-            if since is not None and asyncio.get_running_loop().time() - since > STUCK_AFTER_S:
-                self.end()
-        else:
+        """Queue ``chunk``; a queue that is too long already is dropped and the viewer told so.
+
+        Whoever has read all so far gets any burst whole: only what waits behind something counts as slow.
+        """
+        if self._queue and self._bytes + len(chunk) > QUEUE_MAX_BYTES:
+            self.lose()
+        elif not self._lost:
             self._queue.append(chunk)
             self._bytes += len(chunk)
-        self._wake.set()
+        self._news.set()
+
+    def lose(self) -> None:
+        """Drop what is queued; the next message tells the viewer to fetch everything again."""
+        self._queue.clear()
+        self._bytes = 0
+        self._lost = True
+        self.lost_total += 1
+        self._news.set()
 
     def end(self) -> None:
-        """Close the connection once what it is sending is out."""
-        self.ended = True
-        self._wake.set()
+        """Close the connection; nothing that is still queued goes out."""
+        self.over.set()
+        self._news.set()
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Say that the socket is being written to; `is_stuck` tells when that takes too long."""
+        self._sending_since_s = asyncio.get_running_loop().time()
+        try:
+            yield
+        finally:
+            self._sending_since_s = None
+
+    def is_stuck(self) -> bool:
+        """Tell whether the other side has taken nothing for a long time."""
+        since_s = self._sending_since_s
+        return since_s is not None and asyncio.get_running_loop().time() - since_s > STUCK_AFTER_S
 
     async def next(self, position: Callable[[], Cursor]) -> bytes | None:
         """Return all that is queued, as one; None at the end."""
-        self._sending_since_s = None
-        await self._wake.wait()
-        self._wake.clear()
-        if self.ended:
+        await self._news.wait()
+        self._news.clear()
+        if self.over.is_set():
             return None
-        self._sending_since_s = asyncio.get_running_loop().time()
-        if self._lost:
-            self._lost = False
-            self._queue.clear()
-            self._bytes = 0
-            return resync(position())
-        chunk = b"".join(self._queue)
+        lost, self._lost = self._lost, False
+        chunk = resync(position()) if lost else b"".join(self._queue)
         self._queue.clear()
         self._bytes = 0
         return chunk
@@ -166,7 +190,7 @@ class FeedHub:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._thread is not None:
-            await run_in_threadpool(self._thread.join, 3)
+            await lanes.WATCH.run(self._thread.join, 3)
 
     def end_viewers(self) -> None:
         """Close every connection and take no new ones: the process is going."""
@@ -198,25 +222,18 @@ class FeedHub:
                 return
             await asyncio.sleep(CATCH_UP_LOOK_S)
 
-    def replay(self, audience: Audience, after: Cursor, until: Cursor) -> bytes | None:
-        """Return what ``audience`` missed behind ``after`` up to ``until``; None when that is not kept any more."""
-        if after > until:
-            return None
-        chunks: list[bytes] = []
-        seen = 0
+    def replay(self, audience: Audience, after: Cursor, until: Cursor) -> Missed | None:
+        """Return the first part of what ``audience`` missed behind ``after`` up to ``until``.
+
+        None when not all of it is kept any more. Blocking; call it again from `Missed.after` on.
+        """
         with self._store.transaction() as conn:
             if not feed.can_resume(conn, after):
                 return None
-            while after < until:
-                rows = feed.read(conn, after)
-                chunks += [chunk for row, chunk in self._encode(rows) if row.cursor <= until and audience.sees(row)]
-                seen += len(rows)
-                if seen > REPLAY_MAX_ROWS:
-                    return None
-                if not rows:
-                    break
-                after = rows[-1].cursor
-        return b"".join(chunks)
+            rows = feed.read(conn, after)
+        wanted = [row for row in rows if row.cursor <= until and audience.sees(row)]
+        last = rows[-1].cursor if rows else until
+        return Missed(b"".join(chunk for _, chunk in self._encode(wanted)), last, complete=last >= until)
 
     def hand_out(self, rows: Sequence[tuple[FeedRow, bytes]]) -> None:
         """Take rows from the reader; they go out together after a moment."""
@@ -240,19 +257,22 @@ class FeedHub:
         self._position = rows[-1][0].cursor
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The reader's thread."""
+        """The reader's thread: nothing but the end of the process ends it."""
         start = self._first_position()
-        if start is None:
+        if start is None or not _call(loop, partial(self._begin_at, start)):
             return
-        self._tail = FeedTail(self._store.dsn, after=start)
-        try:
-            loop.call_soon_threadsafe(self._begin_at, start)
-            for rows in self._tail:
-                if self._stopping.is_set():
-                    return
-                loop.call_soon_threadsafe(self.hand_out, self._encode(rows))
-        except RuntimeError:  # the loop has ended before us
-            log.debug("feed reader: the event loop is closed")
+        while not self._stopping.is_set():
+            self._tail = tail = FeedTail(self._store.dsn, after=start)
+            try:
+                for rows in tail:
+                    if self._stopping.is_set() or not _call(loop, partial(self.hand_out, self._encode(rows))):
+                        return
+            except Exception:
+                # rows that cannot be handed out must not stand in the way of those behind them
+                log.exception("feed: the reader failed; it goes on behind, and viewers fetch everything")
+                start = tail.cursor or start
+                _call(loop, partial(self._go_on_behind, start))
+                self._stopping.wait(feed.RETRY_S)
 
     def _first_position(self) -> Cursor | None:
         while not self._stopping.is_set():
@@ -266,6 +286,13 @@ class FeedHub:
     def _begin_at(self, start: Cursor) -> None:
         self._position = start
 
+    def _go_on_behind(self, position: Cursor) -> None:
+        self._flush()
+        self._position = position
+        for viewers in self._groups.values():
+            for viewer in viewers:
+                viewer.lose()
+
     def _encode(self, rows: Sequence[FeedRow]) -> list[tuple[FeedRow, bytes]]:
         self._names.add(rows)
         return [(row, message(row.kind, row.body, id=row.cursor)) for row in rows]
@@ -275,24 +302,45 @@ class FeedHub:
             await asyncio.sleep(BEAT_EVERY_S)
             self._flush()
             if self._position is not None:
-                beat = message("beat", {"at": instant(self.now())}, id=self._position)
-                self._push_all(beat)
+                self._push_all(message("beat", {"at": instant(self.now())}, id=self._position))
+            self.end_stuck()
 
     async def _pulse(self) -> None:
         """Tell walls when a part or the database goes or comes back: nobody else would."""
         while True:
             await asyncio.sleep(PULSE_EVERY_S)
-            state = await run_in_threadpool(self._state_of_parts)
+            try:
+                state = await lanes.WATCH.run(self._state_of_parts)
+            except Exception:
+                log.exception("feed: cannot look at the parts")
+                continue
             shape = json.dumps([state["database"], [[part["id"], part["state"]] for part in state["parts"]]])
             if shape != self._last_parts and self._last_parts is not None:
                 self._push_all(message("status", state), kind="status")
             self._last_parts = shape
+
+    def end_stuck(self) -> None:
+        """Let go of viewers whose sockets take nothing."""
+        for viewers in self._groups.values():
+            for viewer in list(viewers):
+                if viewer.is_stuck():
+                    log.info("feed: a viewer has read nothing for %.0f s; closed", STUCK_AFTER_S)
+                    viewer.end()
 
     def _push_all(self, chunk: bytes, *, kind: str | None = None) -> None:
         for audience, viewers in self._groups.items():
             if kind is None or kind in audience.kinds:
                 for viewer in viewers:
                     viewer.push(chunk)
+
+
+def _call(loop: asyncio.AbstractEventLoop, work: Callable[[], object]) -> bool:
+    """Let the event loop do ``work``; False when it is closed."""
+    try:
+        loop.call_soon_threadsafe(work)
+    except RuntimeError:
+        return False
+    return True
 
 
 def message(kind: str, body: dict[str, Any], *, id: Cursor | None = None) -> bytes:

@@ -1,6 +1,8 @@
 """Names of the sources in the feed's events: looked up once a minute at most, outside the event loop."""
 
+import threading
 from collections.abc import Sequence
+from typing import Any
 
 from dashboard_api.shapes import source_names
 from models.clock import Clock
@@ -18,14 +20,18 @@ class SourceNames:
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
+        self._lock = threading.Lock()
         self._known: dict[tuple[SourceKind, str], str] = {}
         self._since_s = clock.monotonic_s()
 
     def add(self, rows: Sequence[FeedRow]) -> None:
         """Complete the bodies of the events among ``rows``."""
         bodies = [row.body for row in rows if row.kind == "event"]
-        if not bodies:
-            return
+        if bodies:
+            with self._lock:  # the reader of the feed and replays of those who were away
+                self._complete(bodies)
+
+    def _complete(self, bodies: Sequence[dict[str, Any]]) -> None:
         if self._clock.monotonic_s() - self._since_s > KNOWN_FOR_S or len(self._known) > KNOWN_MAX:
             self._known.clear()
             self._since_s = self._clock.monotonic_s()

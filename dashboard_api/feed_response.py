@@ -1,19 +1,22 @@
 """A live feed as an HTTP answer: hello, what was missed, then what comes, until somebody ends it."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from dashboard_api.feed import BEAT_EVERY_S, RETRY_MS, Audience, FeedHub, Viewer, message, resync
+from dashboard_api import lanes
+from dashboard_api.feed import BEAT_EVERY_S, REPLAY_PARTS_MAX, RETRY_MS, Audience, FeedHub, Viewer, message, resync
 from dashboard_api.policy import Access
+from dashboard_api.racing import until_first
 from dashboard_api.watch import LoginWatch
-from models.errors import NotReady
+from models.errors import NotFound, NotReady
 from models.store.feed import Cursor
 from models.wire import instant
+
+CLOSE_WITHIN_S = 0.5
 
 
 class FeedResponse(Response):
@@ -44,42 +47,69 @@ class FeedResponse(Response):
             self._hub.viewer(self._audience) as viewer,
             self._watch.watching(self._access.id_hash, self._access.login, viewer.end),
         ):
-            helpers = [asyncio.create_task(_until_gone(receive, viewer), name="feed-gone")]
+            works = [self._stream(viewer, send), _until_gone(receive), _until_cut(viewer)]
             if self._present is not None:
-                helpers.append(asyncio.create_task(_say_present(self._present), name="feed-present"))
-            try:
-                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-                await send({"type": "http.response.body", "body": await self._opening(viewer), "more_body": True})
-                while (chunk := await viewer.next(lambda: self._hub.position)) is not None:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                with suppress(OSError):
-                    await send({"type": "http.response.body", "body": b"", "more_body": False})
-            finally:
-                for helper in helpers:
-                    helper.cancel()
-                await asyncio.gather(*helpers, return_exceptions=True)
+                works.append(_say_present(self._present))
+            await until_first(*works)
 
-    async def _opening(self, viewer: Viewer) -> bytes:
-        start = f"retry: {RETRY_MS}\n\n".encode()
-        if self._after is None:
-            return start + self._hello(resumed=False, id=viewer.joined_at)
-        missed = await run_in_threadpool(self._hub.replay, self._audience, self._after, viewer.joined_at)
-        if missed is None:
-            return start + self._hello(resumed=False, id=viewer.joined_at) + resync(viewer.joined_at)
-        return start + self._hello(resumed=True, id=self._after) + missed
+    async def _stream(self, viewer: Viewer, send: Send) -> None:
+        async def say(chunk: bytes, *, more: bool = True) -> None:
+            with viewer.sending():
+                await send({"type": "http.response.body", "body": chunk, "more_body": more})
+
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await say(f"retry: {RETRY_MS}\n\n".encode())
+        async for chunk in self._opening(viewer):
+            await say(chunk)
+        while (news := await viewer.next(lambda: self._hub.position)) is not None:
+            await say(news)
+        await say(b"", more=False)
+
+    async def _opening(self, viewer: Viewer) -> AsyncIterator[bytes]:
+        """Yield hello and what was missed, part by part: a browser that was away for long costs no more memory."""
+        joined_at, after = viewer.joined_at, self._after
+        if after is None:
+            yield self._hello(resumed=False, id=joined_at)
+            return
+        if after == joined_at:
+            yield self._hello(resumed=True, id=after)
+            return
+        for number in range(REPLAY_PARTS_MAX):
+            missed = None
+            if after <= joined_at:
+                missed = await lanes.REPLAYS.run(self._hub.replay, self._audience, after, joined_at)
+            if number == 0:
+                yield self._hello(resumed=missed is not None, id=joined_at if missed is None else after)
+            if missed is None:
+                break
+            if missed.chunk:
+                yield missed.chunk
+            if missed.complete:
+                return
+            after = missed.after
+        yield resync(joined_at)
 
     def _hello(self, *, resumed: bool, id: Cursor) -> bytes:
         return message("hello", {"at": instant(self._hub.now()), "resumed": resumed}, id=id)
 
 
-async def _until_gone(receive: Receive, viewer: Viewer) -> None:
+async def _until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    viewer.end()
+
+
+async def _until_cut(viewer: Viewer) -> None:
+    """End when the viewer must go, with a moment for a socket that still takes the end."""
+    await viewer.over.wait()
+    await asyncio.sleep(CLOSE_WITHIN_S)
 
 
 async def _say_present(present: Callable[[], None]) -> None:
     while True:
-        with suppress(NotReady):
+        try:
             await run_in_threadpool(present)
+        except NotFound:
+            return  # the patrol was taken out of service
+        except NotReady:
+            pass  # the next beat says it again
         await asyncio.sleep(BEAT_EVERY_S)

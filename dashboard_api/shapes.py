@@ -12,7 +12,7 @@ from models.patrol import Assignment
 from models.store import cameras, incidents, units
 from models.unit import Unit, UnitState
 from models.user import Login, Role, User
-from models.wire import assignment_json, camera_state_json, event_json, instant, plain, unit_state_json
+from models.wire import assignment_json, event_json, instant, plain, unit_state_json
 
 SEES_SOURCES = frozenset({Role.ENGINEER, Role.ADMIN})
 
@@ -30,20 +30,9 @@ def camera_item(camera: Camera, state: CameraState | None, login: Login) -> dict
     }
     technical = login.role in SEES_SOURCES
     return {
-        "id": camera.id,
-        "name": camera.name,
-        "area": camera.area,
-        "place": camera.place,
+        **cameras.registration_json(camera, state),
         "source": shown if technical else None,
         "sub_path": camera.sub_path if technical else None,
-        "lat": camera.lat,
-        "lon": camera.lon,
-        "enabled": camera.enabled,
-        "record": camera.record,
-        "retention_days": camera.retention_days,
-        "has_password": camera.has_password,
-        "row_version": camera.row_version,
-        "state": camera_state_json(state) if state is not None else None,
     }
 
 

@@ -23,7 +23,7 @@ from dashboard_api.schemas.patrols import (
 from dashboard_api.words import several
 from models.errors import Conflict
 from models.patrol import AssignmentState, Patrol
-from models.store import audit, logins, oversight, patrols
+from models.store import audit, feed, logins, oversight, patrols
 from models.store.logins import PAIRING_LIVES
 from models.wire import assignment_json, instant, patrol_json
 
@@ -91,6 +91,8 @@ def retire_patrol(
     with here.store.transaction() as conn:
         patrol = patrols.retire(conn, patrol_id, at=here.clock.utc_now())
         logins.end_patrol(conn, patrol_id)
+        body = {**patrol_json(patrol), "retired_at": instant(patrol.retired_at)}
+        feed.append(conn, area=patrol.area, kind="patrol", ref=patrol_id, body=body)
         _note(conn, access, "patrol.retire", patrol, {})
 
 

@@ -2,6 +2,7 @@
 
 import math
 import secrets
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Header, Query, Response
@@ -20,7 +21,7 @@ from dashboard_api.shapes import unit_item
 from models.errors import BadInput, Conflict
 from models.store import audit, feed, units
 from models.unit import Unit, UnitState
-from models.wire import unit_state_json
+from models.wire import instant
 
 routes = router("units")
 
@@ -69,7 +70,7 @@ def create_unit(here: Here, response: Response, access: Allowed, body: UnitCreat
             ),
             broker_hash=hash_secret(secret),
         )
-        state = _told(conn, unit, "created")
+        state = _told(conn, unit)
         _note(conn, access, "unit.create", unit, body.model_dump(mode="json"))
     response.headers["Location"] = f"/api/v1/units/{unit.id}"
     tag(response, unit)
@@ -110,7 +111,7 @@ def change_unit(
             changed = units.update(conn, unit_id, changes, expected_version=version)
         except Conflict as raced:
             raise StaleVersion(str(raced)) from raced
-        state = _told(conn, changed, "updated")
+        state = _told(conn, changed, was_in=unit.area)
         _note(conn, access, "unit.change", changed, body.model_dump(mode="json", exclude_unset=True))
     tag(response, changed)
     return unit_item(changed, state)
@@ -123,7 +124,7 @@ def retire_unit(here: Here, unit_id: str, access: Allowed, if_match: Annotated[s
     check_version(if_match, access.thing, required=False)
     with here.store.transaction() as conn:
         retired = units.retire(conn, unit_id, at=here.clock.utc_now())
-        _told(conn, retired, "retired")
+        _told(conn, retired)
         _note(conn, access, "unit.retire", retired, {})
 
 
@@ -162,10 +163,15 @@ def _check_cameras(conn: Any, access: Access, camera_ids: list[str]) -> None:
         load_for(conn, access.login, "camera", camera_id)
 
 
-def _told(conn: Any, unit: Unit, change: str) -> UnitState | None:
-    """Tell walls that a registration changed."""
+def _told(conn: Any, unit: Unit, *, was_in: str | None = None) -> UnitState | None:
+    """Tell walls of a registration; those that only saw the area it ``was_in`` hear that it is gone."""
     state = units.states(conn, [unit.id]).get(unit.id)
-    body = {**unit_state_json(state or UnitState(unit_id=unit.id)), "name": unit.name, "change": change}
+    if was_in is not None and was_in != unit.area:
+        gone = {"id": unit.id, "retired_at": instant(datetime.now(UTC))}
+        feed.append(conn, area=was_in, kind="unit", ref=unit.id, body=gone)
+    body = unit_item(unit, state)
+    if unit.retired_at is not None:
+        body["retired_at"] = instant(unit.retired_at)
     feed.append(conn, area=unit.area, kind="unit", ref=unit.id, body=body)
     return state
 

@@ -5,7 +5,7 @@ The password goes in and out only through a `SecretBox`; records never hold it.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from psycopg import Connection
@@ -28,7 +28,7 @@ from models.errors import Conflict, NotFound
 from models.store import areas as area_store
 from models.store import feed
 from models.store.secrets import SecretBox
-from models.wire import camera_state_json
+from models.wire import camera_state_json, instant
 
 _CAMERA = SQL(
     "id, name, area, place, scheme, host, port, path, transport, username, sub_path, lat, lon, enabled, record,"
@@ -77,7 +77,7 @@ _WRITE_STATE = SQL(
     " width_px = excluded.width_px, height_px = excluded.height_px, codec = excluded.codec,"
     " frames_total = excluded.frames_total, frames_lost_total = excluded.frames_lost_total,"
     " recording = excluded.recording RETURNING 1)"
-    " SELECT camera.area, camera.name, old.state, old.reason, old.recording"
+    " SELECT camera.area, old.state, old.reason, old.recording"
     " FROM new CROSS JOIN camera LEFT JOIN old ON true WHERE camera.id = %(camera_id)s"
 ).format(_STATE)
 _STATES = SQL("SELECT {} FROM camera_state WHERE %s::text[] IS NULL OR camera_id = ANY(%s)").format(_STATE)
@@ -123,7 +123,7 @@ def create(conn: Connection[Any], camera: Camera, password_enc: bytes | None) ->
         raise Conflict(f"there is, or was, a camera {camera.id}") from taken
     assert row is not None
     created = _camera(row)
-    _tell(conn, created, "created")
+    _tell(conn, created)
     return created
 
 
@@ -139,6 +139,7 @@ def update(
 
     `Conflict` when the row is no longer ``expected_version``.
     """
+    before = conn.execute("SELECT area FROM camera WHERE id = %s FOR UPDATE", (camera.id,)).fetchone()
     row = conn.execute(
         _UPDATE,
         {**_columns(camera), "password_enc": password_enc, "drop": drop_password, "expected": expected_version},
@@ -146,7 +147,7 @@ def update(
     if row is None:
         _why_missing(conn, camera.id)
     updated = _camera(row)
-    _tell(conn, updated, "updated")
+    _tell(conn, updated, was_in=before[0] if before else None)
     return updated
 
 
@@ -159,7 +160,7 @@ def retire(conn: Connection[Any], camera_id: str, at: datetime) -> Camera:
     conn.execute("UPDATE rule SET current = false WHERE camera_id = %s AND current", (camera_id,))
     conn.execute("DELETE FROM camera_state WHERE camera_id = %s", (camera_id,))
     retired = _camera(row)
-    _tell(conn, retired, "retired")
+    _tell(conn, retired)
     return retired
 
 
@@ -198,10 +199,9 @@ def write_states(conn: Connection[Any], states: Sequence[CameraState]) -> list[s
         row = conn.execute(_WRITE_STATE, _state_params(state)).fetchone()
         if row is None:  # retired meanwhile
             continue
-        area, name, *before = row
+        area, *before = row
         if before != [state.state, state.reason, state.recording]:
-            body = {"id": state.camera_id, "name": name, "area": area, "change": "state", **camera_state_json(state)}
-            feed.append(conn, area=area, kind="camera", ref=state.camera_id, body=body)
+            feed.append(conn, area=area, kind="camera", ref=state.camera_id, body=camera_state_json(state))
             told.append(state.camera_id)
     return told
 
@@ -262,10 +262,32 @@ def remove_rule(conn: Connection[Any], camera_id: str, rule_id: int) -> Rule:
 # ── rows and records ───────────────────────────────────────────────────────────────────────────────
 
 
-def _tell(conn: Connection[Any], camera: Camera, change: str) -> None:
-    state = states(conn, [camera.id]).get(camera.id)
-    said = camera_state_json(state) if state else {"state": None, "reason": ""}
-    body = {"id": camera.id, "name": camera.name, "area": camera.area, "change": change, **said}
+def registration_json(camera: Camera, state: CameraState | None) -> dict[str, Any]:
+    """Return what everybody in its area may know of a camera: all but how it is reached."""
+    return {
+        "id": camera.id,
+        "name": camera.name,
+        "area": camera.area,
+        "place": camera.place,
+        "lat": camera.lat,
+        "lon": camera.lon,
+        "enabled": camera.enabled,
+        "record": camera.record,
+        "retention_days": camera.retention_days,
+        "has_password": camera.has_password,
+        "row_version": camera.row_version,
+        "state": camera_state_json(state) if state is not None else None,
+    }
+
+
+def _tell(conn: Connection[Any], camera: Camera, *, was_in: str | None = None) -> None:
+    """Tell walls of a registration; those that only saw the area it ``was_in`` hear that it is gone."""
+    if was_in is not None and was_in != camera.area:
+        gone = {"id": camera.id, "retired_at": instant(datetime.now(UTC))}
+        feed.append(conn, area=was_in, kind="camera", ref=camera.id, body=gone)
+    body = registration_json(camera, states(conn, [camera.id]).get(camera.id))
+    if camera.retired_at is not None:
+        body["retired_at"] = instant(camera.retired_at)
     feed.append(conn, area=camera.area, kind="camera", ref=camera.id, body=body)
 
 

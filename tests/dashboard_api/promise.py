@@ -1,6 +1,7 @@
 """Holds every JSON answer in the tests against the OpenAPI document: status, media type, shape, nothing besides."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -163,7 +164,7 @@ def _format(value: Any, said: str, _schema: dict[str, Any], where: str) -> None:
         raise Broken(f"{where}: {value!r} is no {said} as we write them")
 
 
-RULES = {
+RULES: dict[str, Callable[[Any, Any, dict[str, Any], str], None]] = {
     "$ref": _ref,
     "anyOf": _any_of,
     "type": _type,

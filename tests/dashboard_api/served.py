@@ -1,8 +1,10 @@
 """An ASGI application served by uvicorn in a thread of its own, on a port of its own."""
 
+import asyncio
 import socket
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,7 +21,7 @@ class Served:
         self.url = f"http://127.0.0.1:{self.port}"
         config = uvicorn.Config(app, log_config=None, ws_per_message_deflate=False, timeout_graceful_shutdown=2)
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="served", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="served", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -29,6 +31,18 @@ class Served:
                 raise TimeoutError("the application did not start")
             time.sleep(0.005)
         return self
+
+    def call(self, work: Callable[[], object]) -> None:
+        """Do ``work`` in the application's event loop and wait for it."""
+        done = threading.Event()
+        self._loop.call_soon_threadsafe(work)
+        self._loop.call_soon_threadsafe(done.set)
+        assert done.wait(10)
+
+    def _run(self) -> None:
+        with asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            runner.run(self._server.serve([self._socket]))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
