@@ -24,6 +24,8 @@ INHERIT_S = 5.0
 """A track that starts so soon after, and where, another one ended is the same object under a new number."""
 INHERIT_HEIGHTS = 1.0
 NEVER = -1e18
+INSIDE_MOST = 1 - 1e-6
+"""Feet that the picture's lower edge cuts off stand on that edge: still inside of a zone that reaches down to it."""
 
 Table = NDArray[np.float64]
 
@@ -126,11 +128,16 @@ class RuleBook:
         to_right = [rule.direction is not Direction.RIGHT_TO_LEFT for rule in self._wire_rules]
         to_left = [rule.direction is not Direction.LEFT_TO_RIGHT for rule in self._wire_rules]
         self._to_right, self._to_left = np.array(to_right, np.bool_), np.array(to_left, np.bool_)
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget every track: the picture is another one."""
         self.memory = _Memory.blank(len(self._zone_rules), len(self._wire_rules))
+
+    def reset(self, time_s: float) -> None:
+        """Let every track end: the picture is another one.
+
+        What has raised a rule is remembered for a while all the same: a lorry before the lens is a cut too, and those
+        who stand behind it must not alarm again.
+        """
+        self._bury(np.empty(0, np.int64), time_s)
+        self.memory = replace(_Memory.blank(len(self._zone_rules), len(self._wire_rules)), ended=self.memory.ended)
 
     def adopt(self, other: "RuleBook") -> None:
         """Take over what ``other`` remembers of rules that are the same here: editing one must not re-raise all."""
@@ -150,7 +157,7 @@ class RuleBook:
         if not self.rules:
             return []
         self._align(tracks, time_s)
-        anchor = np.asarray(tracks.anchor / np.array(size_px, np.float32), np.float64)
+        anchor = np.clip(tracks.anchor / np.array(size_px, np.float64), 0, INSIDE_MOST)
         rows = np.flatnonzero(seen)
         if not len(rows):
             return []
@@ -225,6 +232,7 @@ class RuleBook:
     def _align(self, tracks: Tracks, time_s: float) -> None:
         """Bring the rows into the order of ``tracks``: drop those of ended tracks, add those of new ones."""
         memory, rows = self.memory, len(tracks)
+        fresh = np.empty(0, np.int64)
         if not np.array_equal(memory.ids, tracks.id):
             self._bury(tracks.id, time_s)
             known = np.flatnonzero(np.isin(tracks.id, memory.ids))
@@ -235,30 +243,43 @@ class RuleBook:
             last = np.zeros((rows, 2))
             last[known] = memory.last[at]
             memory.zones, memory.wires, memory.last, memory.ids = zones, at_wires, last, tracks.id.copy()
-            self._inherit(tracks, np.setdiff1d(np.arange(rows), known))
+            fresh = np.setdiff1d(np.arange(rows), known)
         memory.xyxy, memory.seen_s = tracks.xyxy.copy(), tracks.seen_s.copy()
+        if len(fresh):
+            self._inherit(tracks, fresh)
 
     def _bury(self, alive: Ints, time_s: float) -> None:
         memory = self.memory
         memory.ended = [ended for ended in memory.ended if time_s - ended.seen_s <= INHERIT_S]
         for row in np.flatnonzero(~np.isin(memory.ids, alive)).tolist():
-            in_zones, at_wires, seen_s = memory.zones.fired_s[row], memory.wires.fired_s[row], memory.seen_s[row]
-            fired_s = max(in_zones.max(initial=NEVER), at_wires.max(initial=NEVER))
-            if fired_s > NEVER and time_s - seen_s <= INHERIT_S:
-                memory.ended.append(
-                    _Ended(memory.xyxy[row], float(seen_s), memory.zones.raised[row], in_zones, at_wires)
-                )
+            if self._fired_s(row) > NEVER and time_s - memory.seen_s[row] <= INHERIT_S:
+                memory.ended.append(self._ending(row))
+
+    def _fired_s(self, row: int) -> float:
+        zones, at_wires = self.memory.zones, self.memory.wires
+        return float(max(zones.fired_s[row].max(initial=NEVER), at_wires.fired_s[row].max(initial=NEVER)))
+
+    def _ending(self, row: int) -> _Ended:
+        memory = self.memory
+        zones, at_wires = memory.zones, memory.wires
+        return _Ended(
+            memory.xyxy[row], float(memory.seen_s[row]), zones.raised[row], zones.fired_s[row], at_wires.fired_s[row]
+        )
 
     def _inherit(self, tracks: Tracks, fresh: Ints) -> None:
         zones, at_wires = self.memory.zones, self.memory.wires
+        lost = np.setdiff1d(np.flatnonzero(tracks.missed_s > 0), fresh).tolist()
+        before = [*self.memory.ended, *(self._ending(row) for row in lost if self._fired_s(row) > NEVER)]
         for row in fresh.tolist():
             left, top, right, bottom = tracks.xyxy[row].tolist()
-            for ended in self.memory.ended:
+            for ended in before:
                 x0, y0, x1, y1 = ended.xyxy.tolist()
                 away = np.hypot((left + right - x0 - x1) / 2, (top + bottom - y0 - y1) / 2)
-                if tracks.born_s[row] > ended.seen_s and away < INHERIT_HEIGHTS * max(bottom - top, y1 - y0):
-                    zones.raised[row] |= ended.raised
-                    zones.inside_s[row] = np.where(ended.raised, tracks.born_s[row], zones.inside_s[row])
+                since_s = float(tracks.born_s[row]) - ended.seen_s
+                if 0 < since_s <= INHERIT_S and away < INHERIT_HEIGHTS * max(bottom - top, y1 - y0):
+                    stayed = ended.raised & (since_s <= LEAVE_S)
+                    zones.raised[row] |= stayed
+                    zones.inside_s[row] = np.where(stayed, tracks.born_s[row], zones.inside_s[row])
                     zones.fired_s[row] = np.maximum(zones.fired_s[row], ended.zones_fired_s)
                     at_wires.fired_s[row] = np.maximum(at_wires.fired_s[row], ended.wires_fired_s)
 

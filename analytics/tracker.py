@@ -28,7 +28,12 @@ class TrackerSettings:
     """An object hidden for longer is another one."""
     keep_stationary_s: float = 60.0
     stationary_after_s: float = 4.0
-    stationary_iou: float = 0.7
+    stationary_shift: float = 0.2
+    """Of a box's mean side: what moved has been so far from where it rested ..."""
+    stationary_growth: float = 1.6
+    """... or has grown or shrunk so much in width and in height alike, as what comes straight at the camera."""
+    moved_looks: int = 2
+    """Looks in a row that must say so: one wild box is not a movement."""
     tentative_s: float = 0.6
     confirm_hits: int = 2
     horizon_s: float = 1.5
@@ -67,6 +72,7 @@ class Tracks:
     missed_s: NDArray[np.float64] = field(default_factory=lambda: np.empty(0, np.float64))
     resting_since_s: NDArray[np.float64] = field(default_factory=lambda: np.empty(0, np.float64))
     resting_xyxy: Floats = field(default_factory=lambda: np.empty((0, 4), np.float32))
+    strays: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     moved: Mask = field(default_factory=lambda: np.empty(0, np.bool_))
     points: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, POINTS_KEPT, 3), np.float64))
 
@@ -177,9 +183,10 @@ class Tracker:
         tracks.points[which, tracks.hits[which] % POINTS_KEPT] = _point(found, time_s)
         tracks.hits[which] += 1
         tracks.seen_s[which] = time_s
-        home = tracks.resting_xyxy[which]
-        shared = np.diagonal(overlaps(home, found.xyxy)) if len(which) else np.empty(0, np.float32)
-        left = which[(shared < rules.stationary_iou) & ~still]
+        away = _apart(tracks.resting_xyxy[which], found.xyxy, rules) & ~still
+        tracks.strays[which] = (tracks.strays[which] + 1) * away
+        left = which[tracks.strays[which] >= rules.moved_looks]
+        tracks.strays[left] = 0
         tracks.moved[left] = True
         tracks.resting_since_s[left] = time_s
         tracks.resting_xyxy[left] = tracks.xyxy[left]
@@ -228,6 +235,7 @@ class Tracker:
             missed_s=np.zeros(count, np.float64),
             resting_since_s=now.copy(),
             resting_xyxy=found.xyxy.copy(),
+            strays=np.zeros(count, np.int64),
             moved=np.zeros(count, np.bool_),
             points=points,
         )
@@ -249,6 +257,26 @@ def _match(near: Floats, track_of: Ints, which: Mask, gate: float) -> None:
         if not taken[track] and track_of[detection] < 0:
             taken[track] = True
             track_of[detection] = track
+
+
+def _apart(home: Floats, now: Floats, rules: TrackerSettings) -> Mask:
+    """Return (n,): whether each box has moved or scaled since ``home``.
+
+    Opposite edges must go the same way, or both sides grow alike: the box of a parked car that a detector takes for
+    one car now and for two then changes much, and moves not at all.
+    """
+    shift = now - home
+    size = np.maximum(home[:, 2:] - home[:, :2], 1)
+    moved = np.hypot(*_common(shift[:, :2], shift[:, 2:]).T) > rules.stationary_shift * np.sqrt(size.prod(axis=1))
+    growth = np.log(np.maximum(now[:, 2:] - now[:, :2], 1) / size)
+    scaled = np.abs(_common(growth[:, 0], growth[:, 1])) > np.log(rules.stationary_growth)
+    return np.asarray(moved | scaled, np.bool_)
+
+
+def _common(one: Floats, other: Floats) -> Floats:
+    """Return the part that both have in common: 0 where their signs differ, else the smaller."""
+    shared: Floats = np.where(one * other > 0, np.sign(one) * np.minimum(np.abs(one), np.abs(other)), 0)
+    return shared
 
 
 def _within(boxes: Floats, rects: Floats | None) -> Mask:

@@ -101,7 +101,7 @@ class CameraWatch:
         self.counts[motion.change.value] += 1
         if motion.change is Change.CUT:
             self.tracker.reset()
-            self.book.reset()
+            self.book.reset(now_s)
             self.scene += 1
         if not self.book.rules:
             return NOTHING, motion

@@ -72,8 +72,14 @@ def _cameras(secrets: DemoSecrets) -> dict[str, Any]:
             "path": "/gate",
             "lat": GATE_AT[0],
             "lon": GATE_AT[1],
-            "zones": {"forecourt": {"polygon": [[0.05, 0.35], [0.95, 0.35], [0.95, 1.0], [0.05, 1.0]]}},
-            "tripwires": {"threshold": {"line": [[0.5, 0.1], [0.5, 1.0]]}},
+            "zones": {
+                "forecourt": {
+                    "polygon": [[0.25, 0.4], [0.95, 0.4], [0.95, 1.0], [0.25, 1.0]],
+                    "labels": ["person"],
+                    "confirm_frames": 2,
+                }
+            },
+            "tripwires": {"threshold": {"line": [[0.68, 0.2], [0.68, 1.0]], "labels": ["person"], "confirm_frames": 2}},
             **reached,
         },
         "square": {
@@ -83,8 +89,10 @@ def _cameras(secrets: DemoSecrets) -> dict[str, Any]:
             "path": "/square",
             "lat": SQUARE_AT[0],
             "lon": SQUARE_AT[1],
-            "zones": {"steps": {"polygon": [[0.1, 0.3], [0.9, 0.3], [0.9, 1.0], [0.1, 1.0]]}},
-            "tripwires": {"kerb": {"line": [[0.45, 0.1], [0.45, 1.0]]}},
+            "zones": {
+                "carriageway": {"polygon": [[0.0, 0.4], [0.75, 0.4], [0.75, 1.0], [0.0, 1.0]], "confirm_frames": 2}
+            },
+            "tripwires": {"crossing": {"line": [[0.14, 0.2], [0.14, 1.0]], "confirm_frames": 2}},
             **reached,
         },
     }

@@ -36,6 +36,10 @@ class Engine(Protocol):
         """Compute; ``done`` is called from any thread."""
         ...
 
+    def broke(self, slot: int) -> bool:
+        """Tell whether what was started has ended badly, without a call of ``done``."""
+        ...
+
     def outputs(self, slot: int) -> Outputs:
         """Return what was computed, valid until the slot is started again; may raise `EngineFailed`."""
         ...
@@ -86,6 +90,7 @@ class NetworkDetector:
 
     def poll(self) -> list[Answer]:
         answers = []
+        self._done.extend(slot for slot in self._busy if slot not in self._done and self._engine.broke(slot))
         while self._done:
             slot = self._done.popleft()
             job, view = self._busy.pop(slot)

@@ -59,6 +59,9 @@ class OnnxRuntimeEngine:
         self._results[slot] = future
         future.add_done_callback(lambda _future: done())
 
+    def broke(self, slot: int) -> bool:  # noqa: ARG002 - failures are called back here
+        return False
+
     def outputs(self, slot: int) -> Outputs:
         future = self._results[slot]
         assert future is not None, "outputs() of a slot that was not started"

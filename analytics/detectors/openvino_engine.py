@@ -65,6 +65,14 @@ class OpenVinoEngine:
         request.set_callback(lambda _data: done(), None)
         request.start_async()
 
+    def broke(self, slot: int) -> bool:
+        """OpenVINO calls nobody back when it fails; asked, it raises."""
+        try:
+            self._requests[slot].wait_for(0)
+        except RuntimeError:
+            return True
+        return False
+
     def outputs(self, slot: int) -> Outputs:
         request = self._requests[slot]
         try:
