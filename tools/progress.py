@@ -14,6 +14,7 @@ from typing import Self
 BAR_WIDTH = 24
 REDRAW_S = 0.5
 LINES_SHOWN_ON_FAILURE = 25
+LINE_SHOWN = 300
 NO_NETWORK = (
     "Temporary failure in name resolution",
     "Name or service not known",
@@ -26,7 +27,10 @@ NO_NETWORK = (
     "Could not find a version that satisfies the requirement",
     "NewConnectionError",
 )
-NO_ROOM = ("No space left on device", "ENOSPC")
+KNOWN_CAUSES = {
+    "the disk is full. ": ("No space left on device", "ENOSPC"),
+    "the package index could not be reached: is there a network? ": NO_NETWORK,
+}
 
 
 class Failed(Exception):
@@ -97,14 +101,14 @@ def run(
             kept.append(line.rstrip())
             on_line(line)
     if process.returncode:
-        said = "\n    ".join(kept)
-        raise Failed(f"{cause(said)}`{' '.join(command)}` failed:\n    {said}")
+        why, shown = explain(list(kept))
+        raise Failed(f"{why}`{' '.join(command)}` failed:\n    " + "\n    ".join(shown))
 
 
-def cause(said: str) -> str:
-    """Return the likely cause in words, or nothing."""
-    if any(sign in said for sign in NO_ROOM):
-        return "the disk is full. "
-    if any(sign in said for sign in NO_NETWORK):
-        return "the package index could not be reached: is there a network? "
-    return ""
+def explain(said: list[str]) -> tuple[str, list[str]]:
+    """Return the likely cause in words, and the lines that are worth reading: one when the cause is known, else all."""
+    for words, signs in KNOWN_CAUSES.items():
+        for line in reversed(said):
+            if any(sign in line for sign in signs):
+                return words, [line[:LINE_SHOWN]]
+    return "", said
