@@ -37,6 +37,7 @@ def set_up(tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Modu
         (["npm error code ENOSPC"], "the disk is full. ", 1),
         (["connect ECONNREFUSED 127.0.0.1:9", "at node:9"], "is there a network? ", 1),
         (["Temporary failure in name resolution"], "is there a network? ", 1),
+        (["ERROR: No matching distribution found for openvino"], "not offered for this Python and this system. ", 1),
         (["SyntaxError", "in line 3"], "", 2),
     ],
 )
@@ -46,6 +47,15 @@ def test_a_known_cause_is_said_in_words(said: list[str], words: str, shown: int)
     why, lines = importlib.import_module("progress").explain(said)
     assert why.endswith(words)
     assert len(lines) == shown
+
+
+@pytest.mark.usefixtures("tools")
+def test_the_line_shown_is_the_one_that_tells_most() -> None:
+    """One program repeats its error word by word, another warns before it gives up."""
+    explain = importlib.import_module("progress").explain
+    fetch = "npm error FetchError: request to http://127.0.0.1:9/x failed, reason: connect ECONNREFUSED 127.0.0.1:9"
+    assert explain(["npm error code ECONNREFUSED", fetch, "  errno: 'ECONNREFUSED'"])[1] == [fetch]
+    assert explain(["WARNING: Retrying ... NewConnectionError(" + "x" * 400, "bye"])[1][0].startswith("WARNING")
 
 
 @pytest.mark.usefixtures("tools")

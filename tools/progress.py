@@ -24,12 +24,12 @@ NO_NETWORK = (
     "ECONNREFUSED",
     "ETIMEDOUT",
     "Connection refused",
-    "Could not find a version that satisfies the requirement",
     "NewConnectionError",
 )
 KNOWN_CAUSES = {
     "the disk is full. ": ("No space left on device", "ENOSPC"),
     "the package index could not be reached: is there a network? ": NO_NETWORK,
+    "a package is not offered for this Python and this system. ": ("No matching distribution found",),
 }
 
 
@@ -108,7 +108,7 @@ def run(
 def explain(said: list[str]) -> tuple[str, list[str]]:
     """Return the likely cause in words, and the lines that are worth reading: one when the cause is known, else all."""
     for words, signs in KNOWN_CAUSES.items():
-        for line in reversed(said):
-            if any(sign in line for sign in signs):
-                return words, [line[:LINE_SHOWN]]
+        if telling := [line for line in said if any(sign in line for sign in signs)]:
+            best = max(telling, key=lambda line: (line.lower().startswith(("error", "npm error")), len(line)))
+            return words, [best[:LINE_SHOWN]]
     return "", said
