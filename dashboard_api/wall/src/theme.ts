@@ -44,5 +44,5 @@ export const theme = createTheme({
 export const variables: CSSVariablesResolver = () => ({
   variables: {},
   light: {},
-  dark: { "--mantine-color-body": "#0d1116", "--mantine-color-dimmed": "#8f9ba8" },
+  dark: { "--mantine-color-body": "#0d1116", "--mantine-color-dimmed": "#8f9ba8", "--mantine-color-error": "#ff8f87" },
 });

@@ -72,7 +72,7 @@ export default function StatusPage() {
               [
                 t("status.database"),
                 <State key="database" tone={data.database?.up ? "good" : "bad"}>
-                  {String(data.database?.engine ?? "–")}
+                  {say("engine", String(data.database?.engine ?? ""))}
                 </State>,
               ],
             ]}

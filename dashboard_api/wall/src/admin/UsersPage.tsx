@@ -1,4 +1,4 @@
-import { Button, Modal, PasswordInput, Select, Switch, TextInput } from "@mantine/core";
+import { Button, Modal, Select, Switch, TextInput } from "@mantine/core";
 import { useState } from "react";
 import * as calls from "../api/calls";
 import type { Role, User } from "../api/types";
@@ -6,6 +6,7 @@ import { LANGUAGES, useWords } from "../i18n";
 import { useLoad } from "../live/hooks";
 import { ErrorText } from "../ui/bits";
 import { useForm } from "../ui/useForm";
+import { Password } from "../ui/Password";
 
 const ROLES: Role[] = ["operator", "dispatcher", "engineer", "analyst", "admin"];
 
@@ -137,7 +138,7 @@ function UserForm({ user, onClose }: { user: User | null; onClose: () => void })
           data={LANGUAGES}
           onChange={(language) => form.set("language", language ?? "en")}
         />
-        <PasswordInput
+        <Password
           label={user ? t("users.new_password") : t("users.password")}
           description={t("users.password_hint")}
           required={user === null}

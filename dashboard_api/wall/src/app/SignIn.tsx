@@ -1,4 +1,4 @@
-import { Button, PasswordInput, TextInput } from "@mantine/core";
+import { Button, TextInput } from "@mantine/core";
 import { useEffect, useState } from "react";
 import { ApiError } from "../api/client";
 import * as calls from "../api/calls";
@@ -6,6 +6,7 @@ import type { Language, Me } from "../api/types";
 import { LANGUAGES, useWords } from "../i18n";
 import { ErrorText } from "../ui/bits";
 import { Mark } from "./icons";
+import { Password } from "../ui/Password";
 
 interface Props {
   onDone: (me: Me) => void;
@@ -98,7 +99,7 @@ function LoginForm({ onDone }: { onDone: (me: Me) => void }) {
         withAsterisk={false}
         data-testid="login-username"
       />
-      <PasswordInput
+      <Password
         label={t("login.password")}
         value={password}
         onChange={(event) => setPassword(event.currentTarget.value)}
@@ -167,13 +168,13 @@ function SetupForm({ onDone }: { onDone: (me: Me) => void }) {
       <TextInput label={t("setup.token")} description={t("setup.hint")} autoFocus {...field("token")} />
       <TextInput label={t("login.username")} autoComplete="username" {...field("username")} />
       <TextInput label={t("setup.display_name")} autoComplete="name" {...field("display_name")} />
-      <PasswordInput
+      <Password
         label={t("login.password")}
         description={t("users.password_hint")}
         autoComplete="new-password"
         {...field("password")}
       />
-      <PasswordInput
+      <Password
         label={t("setup.repeat")}
         autoComplete="new-password"
         {...field("again")}

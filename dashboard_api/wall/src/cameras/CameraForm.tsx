@@ -1,4 +1,4 @@
-import { Button, NumberInput, PasswordInput, Select, Switch, TextInput } from "@mantine/core";
+import { Button, NumberInput, Select, Switch, TextInput } from "@mantine/core";
 import { useState } from "react";
 import * as calls from "../api/calls";
 import type { Camera, Probe } from "../api/types";
@@ -9,6 +9,7 @@ import { AreaInput } from "../ui/AreaInput";
 import { errorText, ErrorText } from "../ui/bits";
 import { numberOrNull, useForm } from "../ui/useForm";
 import { ProbeCard } from "./ProbeCard";
+import { Password } from "../ui/Password";
 
 const DEFAULT_PORTS: Record<string, number> = { rtsp: 554, rtsps: 322, http: 80, https: 443 };
 
@@ -150,7 +151,7 @@ export function CameraForm({ camera, onDone }: { camera: Camera | null; onDone?:
               data-testid="camera-username"
               {...form.text("username")}
             />
-            <PasswordInput
+            <Password
               label={t("camera.password")}
               placeholder={camera?.has_password ? t("camera.password_kept") : undefined}
               autoComplete="new-password"

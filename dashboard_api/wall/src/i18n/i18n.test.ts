@@ -21,7 +21,7 @@ describe("the dictionaries", () => {
 
   it("are really in Chinese, except for names", () => {
     const same = keys.filter((key) => DICTIONARIES.en[key] === DICTIONARIES["zh-CN"][key]);
-    expect(same).toEqual(["source.system", "app.name", "media.by_webrtc"]);
+    expect(same).toEqual(["source.system", "app.name", "media.by_webrtc", "engine.plain", "engine.timescale"]);
   });
 });
 

@@ -37,7 +37,7 @@ describe("what the server says", () => {
   });
 
   it("reads an audit action by its noun and verb", () => {
-    expect(zh.action("incident.open")).toBe("警情 立案");
+    expect(zh.action("incident.open")).toBe("警情立案");
     expect(zh.action("view.clip")).toBe("查看录像");
   });
 });

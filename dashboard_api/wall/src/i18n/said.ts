@@ -121,7 +121,7 @@ export function actionInChinese(action: string): string {
   const known = ACTIONS_ZH[action];
   if (known) return known;
   const [noun = "", verb = ""] = action.split(".");
-  return `${NOUNS_ZH[noun] ?? noun} ${ACTIONS_ZH[verb] ?? verb}`.trim();
+  return `${NOUNS_ZH[noun] ?? noun}${ACTIONS_ZH[verb] ?? verb}`;
 }
 
 export function spaced(key: string): string {

@@ -29,7 +29,7 @@ export function Snapshot({ event }: { event: EventItem }) {
           ) : (
             <polyline className="rule-line" points={pointsOf(event.attrs.geometry, frame)} />
           )}
-          <polyline className="track-path" points={pointsOf(event.attrs.track, frame)} />
+          <polyline className="track-path" points={pointsOf(lately(event.attrs.track), frame)} />
           <Box box={event.box_px} label={labelOf(event, words) || words.say("kind", event.kind)} frame={frame} />
         </svg>
       )}
@@ -63,6 +63,14 @@ function analysedSize(event: EventItem): Size | null {
   const width = Number(frame.width_px ?? 0);
   const height = Number(frame.height_px ?? 0);
   return width > 0 && height > 0 ? { width, height } : null;
+}
+
+const PATH_S = 3;
+
+/** The last seconds of a path, whose points are seconds before the event, x, y: a long one is a scribble. */
+function lately(track: unknown): unknown[] {
+  if (!Array.isArray(track)) return [];
+  return track.filter((point: unknown) => Array.isArray(point) && Number(point[0]) >= -PATH_S);
 }
 
 /** Points in 0..1 of the picture; a track's points carry their time first. */

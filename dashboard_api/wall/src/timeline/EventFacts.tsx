@@ -24,7 +24,7 @@ export function EventFacts({ id }: { id: string }) {
       </h2>
       <Facts
         items={[
-          [t("fact.source"), sourceName(live, event)],
+          [t("fact.source"), sourceName(live, event, words.say)],
           [t("fact.time"), <Moment key="time" at={event.time} />],
           [t("fact.received_at"), <Moment key="received" at={event.received_at} />],
           ...(event.device_time

@@ -33,7 +33,7 @@ function plain(text: string, words: Words): string {
 /** "camera:gate" as "camera gate", in the reader's words. */
 export function objectText(object: string, words: Words): string {
   const at = object.indexOf(":");
-  return at < 0 ? object : `${words.key(object.slice(0, at))} ${object.slice(at + 1)}`;
+  return at < 0 || object.startsWith("//", at + 1) ? object : `${words.key(object.slice(0, at))} ${object.slice(at + 1)}`;
 }
 
 type Labelled = Pick<EventItem, "kind" | "label"> & Partial<Pick<EventItem, "score" | "source_kind">>;

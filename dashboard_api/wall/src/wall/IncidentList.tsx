@@ -93,7 +93,7 @@ function Row({ incident, at, count, selected, me, areaName, assignments, onSelec
   const words = useWords();
   const live = useLive();
   const fresh = useFresh(incident);
-  const source = sourceName(live, incident);
+  const source = sourceName(live, incident, words.say);
   const errand = assignments.get(incident.id);
   const patrol = errand && (errand.patrol_name ?? live.patrols.get(errand.patrol_id)?.name ?? errand.patrol_id);
   const mine = incident.owner === me;

@@ -37,7 +37,7 @@ export function IncidentLog({ detail, onEvent }: Props) {
               <div>
                 {event && <PriorityMark priority={event.priority} size={17} />}
                 <b>{title(entry, event, words)}</b>
-                <span className="dim">{who(entry, event, live)}</span>
+                <span className="dim">{who(entry, event, live, words)}</span>
                 {event?.has_snapshot && (
                   <button type="button" className="text-button" onClick={() => onEvent(event.id)}>
                     {words.t("media.snapshot")}
@@ -62,8 +62,8 @@ function title(entry: Entry, event: EventItem | undefined, words: Words): string
   return words.say("entry", entry.kind);
 }
 
-function who(entry: Entry, event: EventItem | undefined, live: Live): string {
-  if (event) return sourceName(live, event);
+function who(entry: Entry, event: EventItem | undefined, live: Live, words: Words): string {
+  if (event) return sourceName(live, event, words.say);
   if (entry.actor.startsWith("patrol:")) {
     const id = entry.actor.slice("patrol:".length);
     return live.patrols.get(id)?.name ?? id;

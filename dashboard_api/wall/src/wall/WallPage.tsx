@@ -38,7 +38,7 @@ export function WallPage() {
   );
   const incidents = useMemo(() => {
     const text = (item: (typeof pool)[number]): string =>
-      [item.id, say("kind", item.kind), item.place, item.area, areas.short(item.area), item.source_id, item.owner, sourceName(live, item)].join(" ");
+      [item.id, say("kind", item.kind), item.place, item.area, areas.short(item.area), item.source_id, item.owner, sourceName(live, item, say)].join(" ");
     const found = pool.filter((item) => matches(item, filters, me.username, text));
     // closed ones stand by when they were closed, as the server gave them
     return filters.state === "closed" ? found : sorted(found, order);

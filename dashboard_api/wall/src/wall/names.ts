@@ -2,13 +2,16 @@
 
 import { useMemo } from "react";
 import * as calls from "../api/calls";
+import type { Words } from "../i18n";
 import { useLive, useLoad } from "../live/hooks";
 import type { Live } from "../live/state";
 
 export function sourceName(
   live: Live,
   item: { source_id: string; source_name?: string | null; source_kind?: string },
+  say: Words["say"],
 ): string {
+  if (item.source_kind === "system") return say("system", item.source_id);
   if (item.source_name) return item.source_name;
   return live.cameras.get(item.source_id)?.name ?? live.units.get(item.source_id)?.name ?? item.source_id;
 }
