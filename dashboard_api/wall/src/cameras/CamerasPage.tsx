@@ -87,7 +87,7 @@ function CameraList() {
 /** Few cameras fill the page; many keep a size at which they can still be read. */
 function columnsFor(count: number): number | undefined {
   if (count <= 1) return 1;
-  if (count <= 4) return 2;
+  if (count === 2) return 2;
   return count <= 9 ? 3 : undefined;
 }
 

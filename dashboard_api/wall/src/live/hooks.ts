@@ -22,7 +22,7 @@ export function useFeedState(): FeedState {
   return useSyncExternalStore(store.subscribe, store.getFeed);
 }
 
-const REFRESH_MS = 10_000;
+const REFRESH_MS = 5_000;
 const PAGE_OF_ITEMS = 500;
 
 /** While this page is looked at, ask again for what was last heard of these; more of them are asked less often. */

@@ -1,5 +1,5 @@
 import { Button, TextInput } from "@mantine/core";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { ApiError } from "../api/client";
 import * as calls from "../api/calls";
 import type { Language, Patrol } from "../api/types";
@@ -16,20 +16,38 @@ export function PatrolPage({ speak }: { speak: (language: Language) => void }) {
   const { t, language } = useWords();
   const [who, setWho] = useState<Who>({ state: "asking" });
   const [away, setAway] = useState(0);
+  const [refused, setRefused] = useState(false);
+  // the code works once; it must not stay in the address or the history, but outlive a bad connection
+  const code = useRef("");
 
   useEffect(() => {
     document.title = t("phone.title");
   }, [t]);
 
   useEffect(() => {
+    // a link followed while this page is open changes only the address's end
+    const follow = (): void => {
+      if (location.hash.length > 1) setWho({ state: "asking" });
+    };
+    window.addEventListener("hashchange", follow);
+    return () => window.removeEventListener("hashchange", follow);
+  }, []);
+
+  useEffect(() => {
     if (who.state !== "asking") return;
     let over = false;
-    const code = decodeURIComponent(location.hash.slice(1));
+    const given = decodeURIComponent(location.hash.slice(1));
+    if (given) {
+      code.current = given;
+      history.replaceState(null, "", "/patrol");
+    }
     const begin = async (): Promise<void> => {
-      if (code) {
-        // the code works once; it must not stay in the address or the history
-        history.replaceState(null, "", "/patrol");
-        await calls.pairPhone(code).catch(() => undefined);
+      if (code.current) {
+        await calls.pairPhone(code.current).catch((error: unknown) => {
+          if (!isFinal(error)) throw error;
+          setRefused(true);
+        });
+        code.current = "";
       }
       const patrol = await calls.patrolMe();
       if (!over) setWho({ state: "paired", patrol });
@@ -37,7 +55,7 @@ export function PatrolPage({ speak }: { speak: (language: Language) => void }) {
     let timer: ReturnType<typeof setTimeout> | undefined;
     begin().catch((error: unknown) => {
       if (over) return;
-      if (error instanceof ApiError && error.status < 500) setWho({ state: "unpaired" });
+      if (isFinal(error)) setWho({ state: "unpaired" });
       else timer = setTimeout(() => setAway((value) => value + 1), ASK_AGAIN_MS);
     });
     return () => {
@@ -61,7 +79,7 @@ export function PatrolPage({ speak }: { speak: (language: Language) => void }) {
         </button>
       </header>
       {who.state === "asking" && <p className="empty">{t(away > 0 ? "part.api_away" : "app.loading")}</p>}
-      {who.state === "unpaired" && <PairForm onDone={() => setWho({ state: "asking" })} />}
+      {who.state === "unpaired" && <PairForm refused={refused} onDone={() => setWho({ state: "asking" })} />}
       {who.state === "paired" && (
         <PhoneDesk patrol={who.patrol} onUnpaired={() => setWho({ state: "unpaired" })} />
       )}
@@ -69,16 +87,22 @@ export function PatrolPage({ speak }: { speak: (language: Language) => void }) {
   );
 }
 
-function PairForm({ onDone }: { onDone: () => void }) {
+/** The server has answered, and will answer the same again. */
+function isFinal(error: unknown): boolean {
+  return error instanceof ApiError && error.status < 500;
+}
+
+function PairForm({ refused, onDone }: { refused: boolean; onDone: () => void }) {
   const { t } = useWords();
   const [code, setCode] = useState("");
-  const [failed, setFailed] = useState(false);
+  const [failed, setFailed] = useState(refused);
   const [busy, setBusy] = useState(false);
   const submit = async (): Promise<void> => {
     setBusy(true);
     setFailed(false);
     try {
-      await calls.pairPhone(code.trim());
+      // the whole link is as good as its end
+      await calls.pairPhone(code.trim().split("#").pop() ?? "");
       onDone();
     } catch {
       setFailed(true);

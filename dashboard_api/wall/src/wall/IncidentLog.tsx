@@ -81,8 +81,8 @@ function Text({ entry, event, words }: { entry: Entry; event: EventItem | undefi
   if (typeof event?.attrs.point === "number") parts.push(words.t("log.point", { point: event.attrs.point }));
   const { disposition, reason } = entry.detail;
   if (entry.kind === "closed" && typeof disposition === "string") parts.push(words.say("disposition", disposition));
-  // an event's own text only repeats its kind; a person's text is what counts
-  if (entry.text && !event) parts.push(entry.text);
+  // a unit's or camera's own text only repeats its kind; what people write and alertwall itself says counts
+  if (entry.text && (!event || event.source_kind === "system")) parts.push(words.said(entry.text));
   if (event && typeof reason === "string" && !PLAIN_REASONS.has(reason)) parts.push(words.said(reason));
   if (parts.length === 0) return null;
   return <p>{parts.join(" · ")}</p>;

@@ -207,7 +207,7 @@ export function IncidentPane({ id, ref, areaName }: Props) {
 
   function facts(item: Omit<IncidentDetail, "entries" | "events" | "assignments" | "unit">): [string, React.ReactNode][] {
     return [
-      [say("source", item.source_kind), sourceName(live, item, say)],
+      [item.source_kind === "system" ? t("fact.source") : say("source", item.source_kind), sourceName(live, item, say)],
       [t("column.age"), <Age key="age" since={item.opened_at} />],
       [t("incident.event_count"), item.event_count],
       [t("common.state"), item.active ? t("incident.active") : t("incident.inactive")],
