@@ -161,23 +161,23 @@ class RuleBook:
         rows = np.flatnonzero(seen)
         if not len(rows):
             return []
-        eligible = self._eligible(tracks, rows)
+        fits, moved = self._fits(tracks, rows), tracks.moved[rows, None]
         split = len(self._zone_rules)
         verdicts: list[Verdict] = []
         if split:
-            verdicts += self._judge_zones(rows, anchor[rows], eligible[:, :split], time_s)
+            verdicts += self._judge_zones(rows, anchor[rows], fits[:, :split], moved, time_s)
         if self._wire_rules:
-            verdicts += self._judge_wires(rows, anchor[rows], eligible[:, split:], time_s)
+            verdicts += self._judge_wires(rows, anchor[rows], fits[:, split:], moved, time_s)
         self.memory.last[rows] = anchor[rows]
         return verdicts
 
-    def _judge_zones(self, rows: Ints, anchor: Table, eligible: Mask, time_s: float) -> list[Verdict]:
+    def _judge_zones(self, rows: Ints, anchor: Table, fits: Mask, moved: Mask, time_s: float) -> list[Verdict]:
         table, split = self.memory.zones, len(self._zone_rules)
         within = inside(anchor, self._zones)
-        hits = (table.hits[rows] + 1) * (within & eligible)
+        hits = (table.hits[rows] + 1) * (within & fits)
         gone = ~within & (time_s - table.inside_s[rows] > LEAVE_S)
         raised = table.raised[rows] & ~gone
-        due = (hits >= self._confirm[:split]) & ~raised
+        due = (hits >= self._confirm[:split]) & ~raised & moved
         table.hits[rows] = hits
         table.raised[rows] = raised | due
         table.inside_s[rows] = np.where(within, time_s, table.inside_s[rows])
@@ -187,7 +187,7 @@ class RuleBook:
         table.fired_s[rows] = np.where(fires, time_s, table.fired_s[rows])
         return [Verdict(self._zone_rules[column], int(rows[row])) for row, column in _pairs(fires)]
 
-    def _judge_wires(self, rows: Ints, anchor: Table, eligible: Mask, time_s: float) -> list[Verdict]:
+    def _judge_wires(self, rows: Ints, anchor: Table, fits: Mask, moved: Mask, time_s: float) -> list[Verdict]:
         table, split = self.memory.wires, len(self._zone_rules)
         now = np.where(side(anchor, self._wires) >= 0, RIGHT, LEFT)
         home = np.where(table.home[rows] == 0, now, table.home[rows])
@@ -195,14 +195,14 @@ class RuleBook:
         step = crosses(self.memory.last[rows], anchor, self._wires)
         crossed = (table.crossed[rows] | step) & away
         hits = (table.hits[rows] + 1) * away
-        arrived = hits >= self._confirm[split:]
+        arrived = (hits >= self._confirm[split:]) & moved
         table.home[rows] = np.where(arrived, now, home)
         table.hits[rows] = hits * ~arrived
         table.crossed[rows] = crossed & ~arrived
         if not arrived.any():
             return []
         cool = time_s - table.fired_s[rows] >= self._cool_down[split:]
-        fires = arrived & crossed & cool & eligible & np.where(now == RIGHT, self._to_right, self._to_left)
+        fires = arrived & crossed & cool & fits & np.where(now == RIGHT, self._to_right, self._to_left)
         table.fired_s[rows] = np.where(fires, time_s, table.fired_s[rows])
         ways = {RIGHT: Direction.LEFT_TO_RIGHT, LEFT: Direction.RIGHT_TO_LEFT}
         return [
@@ -210,8 +210,8 @@ class RuleBook:
             for row, column in _pairs(fires)
         ]
 
-    def _eligible(self, tracks: Tracks, rows: Ints) -> Mask:
-        fits = self._allowed[tracks.class_id[rows]] & tracks.moved[rows, None]
+    def _fits(self, tracks: Tracks, rows: Ints) -> Mask:
+        fits = self._allowed[tracks.class_id[rows]]
         fits &= tracks.score[rows, None] >= self._min_score
         return np.asarray(fits, np.bool_)
 

@@ -23,7 +23,9 @@ class TrackerSettings:
     """Least overlap with the predicted box. Low, because at 5 a second a walker is half a body further."""
     gate_low: float = 0.2
     other_class: float = 0.6
-    """Overlap counts so much where the class differs: a van is a truck now and then."""
+    """Overlap counts so much where the class differs: a van is a truck now and then ..."""
+    other_class_iou: float = 0.4
+    """... in the same place; who walks past a bicycle is not the bicycle."""
     keep_s: float = 2.0
     """An object hidden for longer is another one."""
     keep_stationary_s: float = 60.0
@@ -143,7 +145,7 @@ class Tracker:
         boxes = self.predicted(time_s)
         near = overlaps(boxes, found.xyxy)
         same = tracks.class_id[:, None] == found.class_id[None, :]
-        near *= np.where(same, np.float32(1), np.float32(rules.other_class))
+        near *= np.where(same, 1, rules.other_class * (near >= rules.other_class_iou)).astype(np.float32)
         high = found.score >= rules.conf_high
         recent = tracks.missed_s <= rules.recent_s
         track_of = np.full(len(found), -1, np.int64)

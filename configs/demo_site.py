@@ -92,7 +92,7 @@ def _cameras(secrets: DemoSecrets) -> dict[str, Any]:
             "zones": {
                 "carriageway": {"polygon": [[0.0, 0.4], [0.75, 0.4], [0.75, 1.0], [0.0, 1.0]], "confirm_frames": 2}
             },
-            "tripwires": {"crossing": {"line": [[0.14, 0.2], [0.14, 1.0]], "confirm_frames": 2}},
+            "tripwires": {"crossing": {"line": [[0.595, 0.2], [0.595, 1.0]], "confirm_frames": 1}},
             **reached,
         },
     }
