@@ -15,13 +15,13 @@ import pytest
 from tests.support.demo_process import DemoProcess
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Locator, Page, Response
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page, Response, ViewportSize
 
 REQUIRE_ALL = "ALERTWALL_REQUIRE_ALL"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-WALL_PX = {"width": 1600, "height": 900}
-PHONE_PX = {"width": 390, "height": 844}
+WALL_PX: "ViewportSize" = {"width": 1600, "height": 900}
+PHONE_PX: "ViewportSize" = {"width": 390, "height": 844}
 WAIT_MS = 20_000
 
 
