@@ -15,6 +15,7 @@ from dashboard_api.feed import FeedHub
 from dashboard_api.gatekeeper import Gatekeeper
 from dashboard_api.guard import Guard
 from dashboard_api.pages import STATIC, Pages
+from dashboard_api.peers import Peers
 from dashboard_api.policy import check_routes
 from dashboard_api.routes import (
     areas,
@@ -73,16 +74,18 @@ def create_app(site: Site, store: Store, *, clock: Clock | None = None, static: 
 
 def make_context(site: Site, store: Store, clock: Clock) -> Context:
     """Return what the process holds."""
+    workers, watch = Workers(lambda: site.internal_token, clock), LoginWatch(store, clock)
     return Context(
         site=site,
         store=store,
         clock=clock,
         box=SecretBox(site.secret_key_file),
-        workers=Workers(lambda: site.internal_token, clock),
+        workers=workers,
         hub=FeedHub(store, clock, partial(state_of_parts, store, clock)),
-        watch=LoginWatch(store, clock),
+        watch=watch,
         views=ViewLog(store, clock),
         guesses=UnknownNames(),
+        peers=Peers(workers, watch),
     )
 
 

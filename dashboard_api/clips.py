@@ -1,31 +1,41 @@
 """Clips and snapshots: what of a request may reach a worker or the disk, and how the answer goes on."""
 
+import asyncio
+import http.client
+import logging
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from fastapi import Response
-from psycopg import Connection
-from starlette.responses import FileResponse, StreamingResponse
+from starlette.responses import FileResponse, Response
+from starlette.types import Receive, Scope, Send
 
+from dashboard_api import lanes
 from dashboard_api.context import Context
-from dashboard_api.workers import camera_path
-from models.errors import BadInput, NotFound
+from dashboard_api.policy import Access
+from dashboard_api.racing import until_first, until_gone
+from dashboard_api.workers import Stream, camera_path
+from models.errors import BadInput, NotFound, Overloaded
 from models.wire import instant
 
 CLIP_MAX = timedelta(hours=1)
 AROUND = timedelta(seconds=5)
 """An event's clip begins so long before it and ends so long after."""
+SETTLED_AFTER = timedelta(seconds=10)
+"""So long after its end nothing is added to a clip any more."""
+STALLED_AFTER_S = 60.0
+"""Whoever takes nothing of a clip for so long gets no more of it."""
 SNAPSHOT_PATH_MAX_CHARS = 300
 SNAPSHOT_PATH = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_.-]+)*\.jpg")
+ONE_RANGE = re.compile(r"bytes=\d{1,15}-(\d{1,15})?")
+"""The only kind of range that players ask for; others are answered with the whole."""
+
+log = logging.getLogger(__name__)
 
 
 def clip_range(since: datetime, until: datetime) -> tuple[datetime, datetime]:
     """Return the range when it is one that a clip may have."""
-    for field, value in (("from", since), ("to", until)):
-        if value.tzinfo is None:
-            raise BadInput(field, "a time with its offset, such as 2026-01-31T08:00:00Z")
     if since >= until:
         raise BadInput("to", "a time after from")
     if until - since > CLIP_MAX:
@@ -33,14 +43,47 @@ def clip_range(since: datetime, until: datetime) -> tuple[datetime, datetime]:
     return since, until
 
 
-def clip(context: Context, conn: Connection[Any], camera_id: str, since: datetime, until: datetime) -> Response:
-    """Return the recording as the worker sends it: not re-encoded, not buffered here, without ranges."""
+def open_clip(  # noqa: PLR0917
+    context: Context, access: Access, urls: Sequence[str], camera_id: str, since: datetime, until: datetime, asked: str
+) -> Response:
+    """Return the recording as the worker sends it; ``asked`` is the request's Range. Blocking."""
     path = camera_path(camera_id, "clip.mp4", **{"from": str(instant(since)), "to": str(instant(until))})
-    stream = context.workers.stream(context.workers.of_camera(conn, camera_id), path)
-    headers = {"Accept-Ranges": "none", "Cache-Control": "private, no-store"}
-    if stream.content_length is not None:
-        headers["Content-Length"] = stream.content_length
-    return StreamingResponse(stream, media_type="video/mp4", headers=headers)
+    # a clip that still grows is another file with each request: its parts would not fit together
+    settled = until < context.clock.utc_now() - SETTLED_AFTER
+    part = asked if settled and ONE_RANGE.fullmatch(asked) else ""
+    return ClipResponse(context, access, context.workers.stream(urls, path, part=part), in_parts=settled)
+
+
+class ClipResponse(Response):
+    """A worker's stream on its way: nothing is held here, and it is cut when the viewer's login ends."""
+
+    media_type = "video/mp4"
+
+    def __init__(self, context: Context, access: Access, stream: Stream, *, in_parts: bool) -> None:
+        headers = {"Accept-Ranges": "bytes" if in_parts else "none", "Cache-Control": "private, no-store"}
+        super().__init__(status_code=stream.status, headers=headers | stream.headers)
+        if "Content-Length" not in stream.headers:
+            del self.headers["content-length"]
+        self._context, self._access, self._stream = context, access, stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        over = asyncio.Event()
+        try:
+            with self._context.watch.watching(self._access, over.set):
+                await until_first(self._pass_on(send), until_gone(receive), over.wait())
+        finally:
+            self._stream.close()
+
+    async def _pass_on(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        try:
+            while piece := await lanes.CLIPS.run(self._stream.read):
+                async with asyncio.timeout(STALLED_AFTER_S):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except (OSError, http.client.HTTPException, Overloaded) as broken:
+            # less than was announced goes out, and the player sees that
+            log.warning("a clip broke off: %s", type(broken).__name__)
 
 
 def kept_snapshot(media_dir: Path, relative: str) -> FileResponse:
@@ -55,4 +98,6 @@ def kept_snapshot(media_dir: Path, relative: str) -> FileResponse:
         there = False
     if not there:
         raise NotFound("snapshot", "of this event")
-    return FileResponse(found, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=86400"})
+    # whoever signs in next at the same browser asks anew
+    headers = {"Cache-Control": "private, max-age=86400", "Vary": "Cookie, Authorization"}
+    return FileResponse(found, media_type="image/jpeg", headers=headers)

@@ -13,6 +13,7 @@ from models.store.secrets import SecretBox
 
 if TYPE_CHECKING:
     from dashboard_api.feed import FeedHub
+    from dashboard_api.peers import Peers
     from dashboard_api.sign_in import UnknownNames
     from dashboard_api.views import ViewLog
     from dashboard_api.watch import LoginWatch
@@ -32,6 +33,7 @@ class Context:
     watch: "LoginWatch"
     views: "ViewLog"
     guesses: "UnknownNames"
+    peers: "Peers"
 
     @property
     def secure_cookies(self) -> bool:

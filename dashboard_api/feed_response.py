@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from dashboard_api import lanes
 from dashboard_api.feed import BEAT_EVERY_S, REPLAY_PARTS_MAX, RETRY_MS, Audience, FeedHub, Viewer, message, resync
 from dashboard_api.policy import Access
-from dashboard_api.racing import until_first
+from dashboard_api.racing import until_first, until_gone
 from dashboard_api.watch import LoginWatch
 from models.errors import NotFound, NotReady
 from models.store.feed import Cursor
@@ -40,14 +40,13 @@ class FeedResponse(Response):
         self._after, self._present = after, present
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        self._watch.check_room(self._access.login.username)
         if self._after is not None:
             await self._hub.caught_up(self._after)
         with (
             self._hub.viewer(self._audience) as viewer,
-            self._watch.watching(self._access.id_hash, self._access.login, viewer.end),
+            self._watch.watching(self._access, viewer.end),
         ):
-            works = [self._stream(viewer, send), _until_gone(receive), _until_cut(viewer)]
+            works = [self._stream(viewer, send), until_gone(receive), _until_cut(viewer)]
             if self._present is not None:
                 works.append(_say_present(self._present))
             await until_first(*works)
@@ -71,9 +70,6 @@ class FeedResponse(Response):
         if after is None:
             yield self._hello(resumed=False, id=joined_at)
             return
-        if after == joined_at:
-            yield self._hello(resumed=True, id=after)
-            return
         for number in range(REPLAY_PARTS_MAX):
             missed = None
             if after <= joined_at:
@@ -91,11 +87,6 @@ class FeedResponse(Response):
 
     def _hello(self, *, resumed: bool, id: Cursor) -> bytes:
         return message("hello", {"at": instant(self._hub.now()), "resumed": resumed}, id=id)
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _until_cut(viewer: Viewer) -> None:

@@ -136,13 +136,13 @@ class Gatekeeper:
 
     def _check_host(self, headers: Headers) -> None:
         """Refuse to answer to a name that is not ours: a page could have pointed its own name at this machine."""
-        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
-        if host in self._hosts:
-            return
+        said = headers.get("host", "")
         try:
-            ipaddress.ip_address(host)  # a bare address cannot be pointed elsewhere
+            host = urlsplit(f"//{said}").hostname or ""
+            if host not in self._hosts:
+                ipaddress.ip_address(host)  # a bare address cannot be pointed elsewhere
         except ValueError:
-            raise ForeignOrigin(f"this is not {host[:100] or 'a named host'}; set api.public_origin") from None
+            raise ForeignOrigin(f"this is not {said[:100] or 'a named host'}; set api.public_origin") from None
 
     def _check_origin(self, origin: str, headers: Headers) -> None:
         if origin == self._public_origin:
@@ -161,13 +161,17 @@ def _bounded(scope: Scope, receive: Receive) -> Receive:
     if scope["method"] in SAFE_METHODS:
         return receive
     seen_bytes, done = 0, False
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + BODY_TIMEOUT_S
 
     async def bounded() -> Message:
         nonlocal seen_bytes, done
         if done:
             return await receive()
         try:
-            message = await asyncio.wait_for(receive(), BODY_TIMEOUT_S)
+            # of the whole body: else a byte now and then would hold on for days
+            async with asyncio.timeout_at(deadline_s):
+                message = await receive()
         except TimeoutError:
             raise HTTPException(408, "the body came too slowly") from None
         seen_bytes += len(message.get("body", b""))

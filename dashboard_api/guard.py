@@ -91,4 +91,4 @@ def _refusal(login: Login, policy: Policy, method: str) -> Denied | NotFound | N
 def _thing(conn: Connection, login: Login, policy: Policy, request: HTTPConnection) -> object:
     if policy.object is None:
         return None
-    return load_for(conn, login, policy.object, request.path_params[PATH_NAMES[policy.object]])
+    return load_for(conn, login, policy.object, request.path_params[PATH_NAMES[policy.object]], retired=policy.retired)

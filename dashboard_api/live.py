@@ -25,14 +25,9 @@ async def show(websocket: WebSocket, context: Context, access: Access) -> None:
     camera = access.thing
     assert isinstance(camera, Camera)
     await websocket.accept()
-    try:
-        context.watch.check_room(access.login.username)
-    except Overloaded:
-        await _problem(websocket, "too many live pictures are open", POLICY)
-        return
     ended = asyncio.Event()
-    with context.watch.watching(access.id_hash, access.login, ended.set):
-        try:
+    try:
+        with context.watch.watching(access, ended.set):
             urls = await run_in_threadpool(_addresses, context, camera.id)
             upstream = await _connect(urls, context, camera.id)
             try:
@@ -40,9 +35,11 @@ async def show(websocket: WebSocket, context: Context, access: Access) -> None:
             finally:
                 upstream.transport.abort()  # nothing is left to say, and a stuck worker must not hold this up
                 await upstream.wait_closed()
-        except (NotReady, WebSocketException, OSError) as down:
-            reason = down.reason if isinstance(down, LinkDown) else "the worker does not answer"
-            await _problem(websocket, reason, TRY_AGAIN_LATER)
+    except Overloaded:
+        await _problem(websocket, "too many live pictures are open", POLICY)
+    except (NotReady, WebSocketException, OSError) as down:
+        reason = down.reason if isinstance(down, LinkDown) else "the worker does not answer"
+        await _problem(websocket, reason, TRY_AGAIN_LATER)
 
 
 def _addresses(context: Context, camera_id: str) -> list[str]:

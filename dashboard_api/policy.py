@@ -40,6 +40,8 @@ PATH_NAMES = {
 """The path parameter that names a thing of each kind."""
 
 NO_CONTENT = 204
+NOUNS: set[str] = set()
+"""What a script's token may be given scopes of: the nouns of all routes that it may call."""
 
 
 class PolicyMissing(Exception):
@@ -48,12 +50,16 @@ class PolicyMissing(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Who may call a route. ``object`` is the kind of thing in its path that must lie in the caller's areas."""
+    """Who may call a route. ``object`` is the kind of thing in its path that must lie in the caller's areas.
+
+    With ``retired`` it may be one that is registered no longer.
+    """
 
     roles: frozenset[Role] = frozenset()
     patrol: bool = False
     anonymous: bool = False
     object: str | None = None
+    retired: bool = False
     noun: str = ""
     tokens: bool = True
 
@@ -76,14 +82,25 @@ def policy(
     *,
     noun: str,
     object: str | None = None,
+    retired: bool = False,
     patrol: bool = False,
     anonymous: bool = False,
     tokens: bool = True,
 ) -> Callable[[Endpoint], Endpoint]:
     """Mark an endpoint with who may call it; ``noun`` is the word its token scopes begin with."""
-    said = Policy(roles=frozenset(roles), noun=noun, object=object, patrol=patrol, anonymous=anonymous, tokens=tokens)
+    said = Policy(
+        roles=frozenset(roles),
+        noun=noun,
+        object=object,
+        retired=retired,
+        patrol=patrol,
+        anonymous=anonymous,
+        tokens=tokens,
+    )
     if not (said.roles or said.patrol or said.anonymous):
         raise PolicyMissing(f"{noun}: a policy that lets nobody in")
+    if said.roles and said.tokens:
+        NOUNS.add(noun)
 
     def mark(endpoint: Endpoint) -> Endpoint:
         endpoint.__policy__ = said  # type: ignore[attr-defined]

@@ -130,6 +130,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(psycopg.DataError, unstorable)
     app.add_exception_handler(UnicodeEncodeError, unstorable)
+    app.add_exception_handler(OverflowError, unstorable)
 
 
 def _public(error: AlertwallError) -> str:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from starlette.types import Receive
+
 
 async def until_first(*works: Coroutine[Any, Any, Any]) -> set[int]:
     """Run ``works`` at once; when the first ends, cancel the others and return the numbers of those that ended.
@@ -23,3 +25,9 @@ async def until_first(*works: Coroutine[Any, Any, Any]) -> set[int]:
         if isinstance(outcome, BaseException):
             raise outcome
     return ended
+
+
+async def until_gone(receive: Receive) -> None:
+    """Wait until the other side has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from models.area import any_covers
 from models.camera import Camera, CameraState, Rule
 from models.event import Event, SourceKind
 from models.patrol import Assignment
@@ -127,10 +128,12 @@ def incidents_of(conn: Connection[Any], event_ids: Sequence[UUID]) -> dict[UUID,
     )
 
 
-def unit_of(conn: Connection[Any], unit_id: str) -> dict[str, Any] | None:
-    """Return a unit as a shape by its id."""
+def unit_of(conn: Connection[Any], unit_id: str, areas: Sequence[str]) -> dict[str, Any] | None:
+    """Return a unit as a shape by its id, if it lies in ``areas``: it may have moved since."""
     unit = units.get(conn, unit_id)
-    return unit_item(unit, units.states(conn, [unit_id]).get(unit_id)) if unit is not None else None
+    if unit is None or not any_covers(areas, unit.area):
+        return None
+    return unit_item(unit, units.states(conn, [unit_id]).get(unit_id))
 
 
 def patrol_assignments(conn: Connection[Any], found: Sequence[Assignment]) -> list[dict[str, Any]]:

@@ -11,17 +11,11 @@ from starlette.responses import Response
 from dashboard_api.context import Context
 from dashboard_api.guard import COOKIE, client_ip
 from dashboard_api.refusals import BadSignIn, TooManyTries
-from models.errors import Overloaded
 from models.store import audit, logins, users
 from models.store.logins import BROWSER_ABSOLUTE, PATROL_ABSOLUTE
 from models.user import User
 
-HASHING_AT_ONCE = 4
-"""Each check takes 19 MiB and some 20 ms of a core; guessers may not have all of them."""
-HASHING_WAIT_S = 5.0
 UNKNOWN_NAMES_MAX = 10_000
-
-_hashing = threading.BoundedSemaphore(HASHING_AT_ONCE)
 
 
 @dataclass(slots=True)
@@ -70,7 +64,7 @@ def sign_in(context: Context, request: Request, username: str, password: str) ->
     if wait_s:
         _note(context, request, name, "login.throttled")
         raise TooManyTries(wait_s)
-    if not _matches(tried.password_hash, password):
+    if not users.matches(tried.password_hash, password):
         _note(context, request, name, "login.failed")
         raise BadSignIn("the name or the password is wrong")
     with context.store.transaction() as conn:
@@ -101,15 +95,6 @@ def set_cookie(context: Context, response: Response, secret: str, *, patrol: boo
 def drop_cookie(context: Context, response: Response) -> None:
     """Take the cookie back."""
     response.delete_cookie(COOKIE, path="/", secure=context.secure_cookies, httponly=True, samesite="strict")
-
-
-def _matches(password_hash: str | None, password: str) -> bool:
-    if not _hashing.acquire(timeout=HASHING_WAIT_S):
-        raise Overloaded("sign-ins", HASHING_AT_ONCE)
-    try:
-        return users.matches(password_hash, password)
-    finally:
-        _hashing.release()
 
 
 def _note(context: Context, request: Request, name: str, action: str) -> None:

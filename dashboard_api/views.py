@@ -26,10 +26,11 @@ class ViewLog:
         with self._lock:
             if now_s - self._last_s.get(key, -AGAIN_AFTER_S) < AGAIN_AFTER_S:
                 return
-            if len(self._last_s) >= REMEMBERED_MAX:
-                self._last_s.clear()
-            self._last_s[key] = now_s
         with self._store.transaction() as conn:
             audit.append(
                 conn, actor=login.username, action=action, object=object, area=area, detail={"ip": ip, **detail}
             )
+        with self._lock:  # only now: a look that could not be written down is not known yet
+            if len(self._last_s) >= REMEMBERED_MAX:
+                self._last_s.clear()
+            self._last_s[key] = now_s

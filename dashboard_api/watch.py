@@ -6,28 +6,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from starlette.concurrency import run_in_threadpool
-
+from dashboard_api import lanes
+from dashboard_api.policy import Access
 from models.clock import Clock
-from models.errors import NotReady, Overloaded
+from models.errors import AlertwallError, Overloaded
 from models.store import logins
 from models.store.pool import Store
 from models.user import Login
 
 LOOK_EVERY_S = 1.0
 PER_USER_MAX = 100
-"""Feeds and live pictures that one user may have open in one process."""
+"""Feeds, live pictures and clips that one user may have open in one process."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
 class Watched:
-    """One open stream, and how to end it."""
+    """Something that is open for a login, and how to end it."""
 
-    id_hash: bytes
-    login: Login
+    access: Access
     cut: Callable[[], None]
+    counts: bool = True
 
 
 class LoginWatch:
@@ -55,32 +55,43 @@ class LoginWatch:
             watched.cut()
 
     @contextmanager
-    def watching(self, id_hash: bytes, login: Login, cut: Callable[[], None]) -> Iterator[None]:
-        """Keep an eye on ``login`` while a stream of its is open; ``cut`` is called in the event loop."""
-        watched = Watched(id_hash, login, cut)
-        self._open.add(watched)
+    def watching(self, access: Access, cut: Callable[[], None]) -> Iterator[None]:
+        """Keep an eye on a login while a stream of its is open; ``cut`` is called in the event loop.
+
+        Raises `Overloaded` when its user has as many streams open as one may.
+        """
+        username = access.login.username
+        count = sum(watched.counts and watched.access.login.username == username for watched in self._open)
+        if count >= PER_USER_MAX:
+            raise Overloaded(f"streams of {username}", count)
+        watched = self.keep(access, cut, counts=True)
         try:
             yield
         finally:
-            self._open.discard(watched)
+            self.drop(watched)
 
-    def check_room(self, username: str) -> None:
-        """Raise `Overloaded` when a user has as many streams open as one may."""
-        count = sum(watched.login.username == username for watched in self._open)
-        if count >= PER_USER_MAX:
-            raise Overloaded(f"streams of {username}", count)
+    def keep(self, access: Access, cut: Callable[[], None], *, counts: bool = False) -> Watched:
+        """Watch a login until `drop`, for what does not end by itself here."""
+        watched = Watched(access, cut, counts)
+        self._open.add(watched)
+        return watched
+
+    def drop(self, watched: Watched) -> None:
+        """Watch no longer."""
+        self._open.discard(watched)
 
     async def look(self) -> None:
-        """Cut the streams whose login has ended or whose role or areas are others now."""
-        hashes = {watched.id_hash for watched in self._open}
+        """Cut what is open for logins that have ended or whose role or areas are others now."""
+        hashes = {watched.access.id_hash for watched in self._open}
         if not hashes:
             return
-        alive = await run_in_threadpool(self._alive, hashes)
+        alive = await lanes.WATCH.run(self._alive, hashes)
         for watched in list(self._open):
-            if watched.id_hash not in hashes:
+            then = watched.access
+            if then.id_hash not in hashes:
                 continue
-            now = alive.get(watched.id_hash)
-            if now is None or (now.role, now.areas) != (watched.login.role, watched.login.areas):
+            now = alive.get(then.id_hash)
+            if now is None or (now.role, now.areas) != (then.login.role, then.login.areas):
                 watched.cut()
 
     def _alive(self, hashes: set[bytes]) -> dict[bytes, Login]:
@@ -92,5 +103,7 @@ class LoginWatch:
             await asyncio.sleep(LOOK_EVERY_S)
             try:
                 await self.look()
-            except NotReady as down:
+            except AlertwallError as down:
                 log.warning("cannot look at logins: %s", down)
+            except Exception:
+                log.exception("cannot look at logins")

@@ -6,13 +6,16 @@ and status comes back.
 
 import http.client
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from psycopg import Connection
+from starlette.exceptions import HTTPException
 
 from models.clock import Clock
 from models.errors import LinkDown, NotFound
@@ -20,9 +23,11 @@ from models.store import cameras, parts
 
 TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 20.0
-CLIP_TIMEOUT_S = 30.0
+CLIP_TIMEOUT_S = 15.0
 ANSWER_MAX_BYTES = 16 * 1024 * 1024
-CHUNK_BYTES = 64 * 1024
+CHUNK_BYTES = 256 * 1024
+LENGTH = re.compile(r"\d{1,15}")
+PART = re.compile(r"bytes (\d{1,15}-\d{1,15}|\*)/\d{1,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ class Answer:
     status: int
     body: bytes
     location: str = ""
+    url: str = ""
 
     def json(self) -> dict[str, Any]:
         try:
@@ -69,7 +75,7 @@ class Workers:
 
     def ask(
         self,
-        urls: list[str],
+        urls: Sequence[str],
         method: str,
         path: str,
         *,
@@ -84,7 +90,7 @@ class Workers:
                 url, method, path, body=body, content_type=content_type, timeout_s=timeout_s
             )
             with connection:
-                answer = Answer(response.status, _limited(response), response.headers.get("Location", ""))
+                answer = Answer(response.status, _limited(response), response.headers.get("Location", ""), url)
             if answer.status != 404:
                 return answer
             last = answer
@@ -92,24 +98,38 @@ class Workers:
             raise LinkDown("worker", "none is up")
         return last
 
-    def stream(self, urls: list[str], path: str, *, timeout_s: float = CLIP_TIMEOUT_S) -> "Stream":
-        """Return a body that is read as it is sent on; `NotFound` when no worker has it."""
+    def stream(self, urls: Sequence[str], path: str, *, part: str = "") -> "Stream":
+        """Return a body that is read as it is sent on, or the ``part`` of it that a Range header names.
+
+        Raises `NotFound` when no worker has it.
+        """
         for url in urls:
-            connection, response = self._open(url, "GET", path, timeout_s=timeout_s)
-            if response.status == 200:
+            connection, response = self._open(url, "GET", path, timeout_s=CLIP_TIMEOUT_S, part=part)
+            if response.status in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
                 return Stream(connection, response)
             with connection:
                 reason = _reason(_limited(response))
-            if response.status != 404:
+            if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                raise HTTPException(response.status, "there is nothing at this range", _headers(response))
+            if response.status != HTTPStatus.NOT_FOUND:
                 raise LinkDown("worker", reason or f"status {response.status}")
         raise NotFound("recording", "of that time")
 
     def _open(
-        self, url: str, method: str, path: str, *, timeout_s: float, body: bytes | None = None, content_type: str = ""
+        self,
+        url: str,
+        method: str,
+        path: str,
+        *,
+        timeout_s: float,
+        body: bytes | None = None,
+        content_type: str = "",
+        part: str = "",
     ) -> tuple["_Closing", http.client.HTTPResponse]:
         parts_ = urlsplit(url)
         connection = http.client.HTTPConnection(parts_.hostname or "127.0.0.1", parts_.port or 80, timeout=timeout_s)
         headers = self.headers() | ({"Content-Type": content_type} if body is not None else {})
+        headers |= {"Range": part} if part else {}
         try:
             connection.request(method, path, body=body, headers=headers)
             return _Closing(connection), connection.getresponse()
@@ -137,14 +157,26 @@ class Stream:
 
     def __init__(self, connection: _Closing, response: http.client.HTTPResponse) -> None:
         self._connection, self._response = connection, response
-        self.content_length = response.headers.get("Content-Length")
+        self.status = response.status
+        self.headers = _headers(response)
 
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            while piece := self._response.read(CHUNK_BYTES):
-                yield piece
-        finally:
-            self._connection.close()
+    def read(self) -> bytes:
+        """Return the next piece, empty at the end. Blocking."""
+        return self._response.read(CHUNK_BYTES)
+
+    def close(self) -> None:
+        """Let the worker go."""
+        self._connection.close()
+
+
+def _headers(response: http.client.HTTPResponse) -> dict[str, str]:
+    """Return what of the worker's headers goes on: lengths, when they are such."""
+    wanted = {"Content-Length": LENGTH, "Content-Range": PART}
+    return {
+        name: value
+        for name, pattern in wanted.items()
+        if (value := response.headers.get(name)) is not None and pattern.fullmatch(value)
+    }
 
 
 def camera_path(camera_id: str, what: str, **query: str) -> str:

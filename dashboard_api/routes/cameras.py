@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 from fastapi import Header, Query, Response
 
+from dashboard_api import lanes
 from dashboard_api import policy as who
-from dashboard_api.context import Here
+from dashboard_api.context import Context, Here
 from dashboard_api.gate import load_for, narrowed, require_area
 from dashboard_api.paging import PAGE_DEFAULT, Cursor, Limit, opaque, plain
 from dashboard_api.policy import Access, Allowed, policy
@@ -67,8 +68,12 @@ def create_camera(here: Here, response: Response, access: Allowed, body: CameraC
 
 @routes.post("/cameras/probe", response_model=ProbeAnswer)
 @policy(who.ENGINEERS, noun="cameras")
-def probe_camera(here: Here, access: Allowed, body: ProbeRequest) -> dict[str, Any]:
+async def probe_camera(here: Here, access: Allowed, body: ProbeRequest) -> dict[str, Any]:
     """Dial an address once and say what it shows, before it is registered."""
+    return await lanes.PROBES.run(_probe, here, access, body)
+
+
+def _probe(here: Context, access: Access, body: ProbeRequest) -> dict[str, Any]:
     source = source_of(body, prefix="")
     password = check_password(body.password)
     with here.store.transaction() as conn:

@@ -1,23 +1,24 @@
 """Events: facts, and why they were raised."""
 
-from datetime import datetime
+from collections.abc import Iterator
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request, Response
 
-from dashboard_api import clips, explain
+from dashboard_api import clips, explain, lanes
 from dashboard_api import policy as who
-from dashboard_api.context import Here
+from dashboard_api.context import Context, Here
 from dashboard_api.guard import client_ip
 from dashboard_api.paging import PAGE_DEFAULT, Cursor, Limit, opaque, plain
-from dashboard_api.policy import Allowed, policy
+from dashboard_api.policy import Access, Allowed, policy
 from dashboard_api.routes import router
 from dashboard_api.routes.media import JPEG, MP4
 from dashboard_api.schemas.events import EventItem, EventList, Why
 from dashboard_api.shapes import event_items
-from dashboard_api.words import aware, several
+from dashboard_api.words import Moment, several
 from models.area import any_covers
+from models.camera import Camera
 from models.errors import NotFound
 from models.event import Event, EventKind, SourceKind
 from models.store import cameras, events, units
@@ -32,8 +33,8 @@ def list_events(
     access: Allowed,
     kind: Annotated[str | None, Query(max_length=400, description="several with commas")] = None,
     source_id: Annotated[str | None, Query(max_length=64)] = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     cursor: Cursor = None,
     limit: Limit = PAGE_DEFAULT,
 ) -> dict[str, Any]:
@@ -44,8 +45,8 @@ def list_events(
             access.login.areas,
             kinds=[str(one) for one in several("kind", kind, EventKind) or ()],
             source_id=source_id,
-            since=aware("since", since),
-            until=aware("until", until),
+            since=since,
+            until=until,
             cursor=plain(cursor),
             limit=limit,
         )
@@ -81,25 +82,34 @@ def event_snapshot(here: Here, request: Request, event_id: UUID, access: Allowed
 
 @routes.get("/events/{event_id}/clip.mp4", response_class=Response, responses=MP4)
 @policy(who.EVERYBODY, noun="events", object="event")
-def event_clip(here: Here, request: Request, event_id: UUID, access: Allowed) -> Response:
+async def event_clip(here: Here, request: Request, event_id: UUID, access: Allowed) -> Response:
     """Return ten seconds around the event, from its camera or one that is linked to its unit."""
+    return await lanes.CLIPS.run(_clip, here, request, access)
+
+
+def _clip(here: Context, request: Request, access: Access) -> Response:
     event: Event = access.thing
     with here.store.transaction() as conn:
-        if event.source_kind is SourceKind.CAMERA:
-            wanted = [event.source_id]
-        else:
-            unit = units.get(conn, event.source_id) if event.source_kind is SourceKind.UNIT else None
-            wanted = list(unit.cameras) if unit is not None else []
-        seen = [camera for id in wanted if (camera := cameras.get(conn, id)) is not None]
-        seen = [camera for camera in seen if any_covers(access.login.areas, camera.area)]
-        if not seen:
+        camera = next((one for one in _cameras(conn, event) if any_covers(access.login.areas, one.area)), None)
+        if camera is None:
             raise NotFound("clip", "of this event")
-        here.views.note(
-            access.login,
-            "view.clip",
-            f"camera:{seen[0].id}",
-            seen[0].area,
-            ip=client_ip(request),
-            event=str(event_id),
-        )
-        return clips.clip(here, conn, seen[0].id, event.time - clips.AROUND, event.time + clips.AROUND)
+        urls = here.workers.of_camera(conn, camera.id)
+    here.views.note(
+        access.login, "view.clip", f"camera:{camera.id}", camera.area, ip=client_ip(request), event=str(event.id)
+    )
+    since, until = event.time - clips.AROUND, event.time + clips.AROUND
+    return clips.open_clip(here, access, urls, camera.id, since, until, request.headers.get("range", ""))
+
+
+def _cameras(conn: Any, event: Event) -> Iterator[Camera]:
+    """Yield the cameras that may have seen an event; retired ones have recorded too."""
+    wanted: tuple[str, ...] = ()
+    if event.source_kind is SourceKind.CAMERA:
+        wanted = (event.source_id,)
+    elif event.source_kind is SourceKind.UNIT:
+        unit = units.get(conn, event.source_id)
+        wanted = unit.cameras if unit is not None else ()
+    for id in wanted:
+        camera = cameras.get(conn, id)
+        if camera is not None:
+            yield camera

@@ -25,6 +25,7 @@ from dashboard_api.schemas.incidents import (
 from dashboard_api.schemas.patrols import AssignmentItem
 from dashboard_api.shapes import event_items, unit_of
 from dashboard_api.words import several
+from models.area import any_covers
 from models.event import EventKind, Priority, SourceKind
 from models.incident import Incident, IncidentState
 from models.store import events, incidents, patrols
@@ -104,12 +105,15 @@ def get_incident(here: Here, response: Response, incident_id: int, access: Allow
         ).fetchall()
         if len(keys) > EVENTS_SHOWN_MAX:
             keys = keys[: EVENTS_SHOWN_MAX // 2] + keys[-EVENTS_SHOWN_MAX // 2 :]
+        # what joined from beyond the asker's areas is counted, but theirs who are there
+        joined = events.get_many(conn, [(time, id) for time, id in keys])
+        areas = access.login.areas
         body = {
             **incident_json(incident),
             "entries": [entry_json(entry) for entry in incidents.entries(conn, incident_id)],
-            "events": event_items(conn, events.get_many(conn, [(time, id) for time, id in keys])) if keys else [],
+            "events": event_items(conn, [event for event in joined if any_covers(areas, event.area)]),
             "assignments": [assignment_json(one) for one in patrols.of_incident(conn, incident_id)],
-            "unit": unit_of(conn, incident.source_id) if incident.source_kind is SourceKind.UNIT else None,
+            "unit": unit_of(conn, incident.source_id, areas) if incident.source_kind is SourceKind.UNIT else None,
         }
     tag(response, incident)
     return body

@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from dashboard_api import lanes
 from dashboard_api import policy as who
 from dashboard_api import sign_in as signing
 from dashboard_api.context import Here
@@ -61,9 +62,9 @@ def set_up(here: Here, request: Request, response: Response, body: SetupRequest)
 
 @routes.post("/login")
 @policy(noun="login", anonymous=True)
-def sign_in(here: Here, request: Request, response: Response, body: SignIn) -> SignedIn:
+async def sign_in(here: Here, request: Request, response: Response, body: SignIn) -> SignedIn:
     """Sign in; the answer sets the cookie."""
-    user, secret = signing.sign_in(here, request, body.username, body.password)
+    user, secret = await lanes.SIGN_INS.run(signing.sign_in, here, request, body.username, body.password)
     signing.set_cookie(here, response, secret)
     return _signed_in(user)
 

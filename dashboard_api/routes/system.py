@@ -62,7 +62,10 @@ def metrics(here: Here, request: Request) -> Response:
 @policy(noun="openapi", anonymous=True)
 def openapi(request: Request) -> Response:
     """Return this API's document."""
-    return JSONResponse(document(request.app, version()), headers={"Cache-Control": "no-cache"})
+    state = request.app.state
+    if not hasattr(state, "document"):  # it costs a tenth of a second, and anybody may ask
+        state.document = JSONResponse(document(request.app, version())).body
+    return Response(state.document, media_type="application/json", headers={"Cache-Control": "no-cache"})
 
 
 @routes.get("/status", response_model=Status)

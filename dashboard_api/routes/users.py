@@ -1,6 +1,5 @@
 """Accounts and scripts' tokens."""
 
-import re
 from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Annotated, Any
@@ -11,7 +10,7 @@ from dashboard_api import policy as who
 from dashboard_api.context import Here
 from dashboard_api.gate import within
 from dashboard_api.paging import PAGE_DEFAULT, Cursor, Limit, opaque, plain
-from dashboard_api.policy import Access, Allowed, policy
+from dashboard_api.policy import NOUNS, Access, Allowed, policy
 from dashboard_api.preconditions import check_version, tag
 from dashboard_api.routes import router
 from dashboard_api.schemas.people import (
@@ -31,8 +30,6 @@ from models.user import Role, User
 from models.wire import plain as json_plain
 
 routes = router("users")
-
-SCOPE = re.compile(r"[a-z]{2,20}:(read|write)")
 
 
 @routes.get("/users", response_model=UserList)
@@ -120,8 +117,9 @@ def list_tokens(here: Here, access: Allowed, cursor: Cursor = None, limit: Limit
 def create_token(here: Here, response: Response, access: Allowed, body: TokenCreate) -> dict[str, Any]:
     """Make a token for a script, with your role and areas; it is shown this once."""
     for index, scope in enumerate(body.scopes):
-        if not SCOPE.fullmatch(scope):
-            raise BadInput(f"scopes[{index}]", "a noun and read or write, such as events:read")
+        noun, _, right = scope.partition(":")
+        if noun not in NOUNS or right not in ("read", "write"):
+            raise BadInput(f"scopes[{index}]", f"one of {', '.join(sorted(NOUNS))}, then :read or :write")
     with here.store.transaction() as conn:
         secret, token = logins.start_token(
             conn,

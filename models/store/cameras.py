@@ -11,7 +11,6 @@ from typing import Any
 from psycopg import Connection
 from psycopg.errors import UniqueViolation
 from psycopg.sql import SQL
-from psycopg.types.json import Jsonb
 
 from models.camera import (
     Camera,
@@ -27,6 +26,7 @@ from models.camera import (
 from models.errors import Conflict, NotFound
 from models.store import areas as area_store
 from models.store import feed
+from models.store.json_column import Jsonb
 from models.store.secrets import SecretBox
 from models.wire import camera_state_json, instant
 

@@ -1,9 +1,12 @@
 """A worker's small port as the contract has it, without any camera behind it."""
 
 import json
+import re
+import threading
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
@@ -14,6 +17,7 @@ from tests.dashboard_api.served import Served
 TOKEN = "internal-test-token"
 PICTURE = b"\xff\xd8\xff\xe0 a picture \xff\xd9"
 CLIP = b"\0\0\0\x18ftypmp42" + b"clip" * 50_000
+HANG_MAX_S = 10
 PEER = "peer-0123456789abcdef"
 HELLO = {"mime": 'video/mp4; codecs="avc1.42c01e"', "width_px": 640, "height_px": 360}
 FRAGMENTS = [b"init-segment", b"fragment-1", b"fragment-2"]
@@ -26,6 +30,10 @@ class FakeWorker(Served):
         self.asked: list[tuple[str, str]] = []
         self.probed: list[dict[str, Any]] = []
         self.live_open = 0
+        self.ended: list[str] = []
+        self.free = threading.Event()
+        """While it is clear, clips and snapshots are not answered."""
+        self.free.set()
         routes = [
             Route("/cameras/{id}/snapshot.jpg", self._snapshot),
             Route("/cameras/{id}/clip.mp4", self._clip),
@@ -43,11 +51,23 @@ class FakeWorker(Served):
         return JSONResponse({"problem": "not mine"}, 404) if request.path_params.get("id") == "gone" else None
 
     async def _snapshot(self, request: Request) -> Response:
+        await run_in_threadpool(self.free.wait, HANG_MAX_S)
         return self._knows(request) or Response(PICTURE, media_type="image/jpeg")
 
     async def _clip(self, request: Request) -> Response:
         self.asked.append(("RANGE", f"{request.query_params['from']} {request.query_params['to']}"))
-        return self._knows(request) or Response(CLIP, media_type="video/mp4")
+        refused = self._knows(request)
+        if refused is not None:
+            return refused
+        await run_in_threadpool(self.free.wait, HANG_MAX_S)
+        part = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
+        if part is None:
+            return Response(CLIP, media_type="video/mp4")
+        start, end = int(part[1]), min(int(part[2] or len(CLIP) - 1), len(CLIP) - 1)
+        if start >= len(CLIP):
+            return Response(status_code=416, headers={"Content-Range": f"bytes */{len(CLIP)}"})
+        headers = {"Content-Range": f"bytes {start}-{end}/{len(CLIP)}"}
+        return Response(CLIP[start : end + 1], 206, headers, media_type="video/mp4")
 
     async def _whep(self, request: Request) -> Response:
         refused = self._knows(request)
@@ -56,6 +76,7 @@ class FakeWorker(Served):
         return refused or Response(status_code=400)
 
     async def _end(self, request: Request) -> Response:
+        self.ended.append(request.path_params["peer"])
         return self._knows(request) or Response(status_code=200 if request.path_params["peer"] == PEER else 404)
 
     async def _probe(self, request: Request) -> Response:

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from starlette.websockets import WebSocketDisconnect
@@ -11,6 +12,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from models.event import EventKind, SourceKind
 from models.user import Role
+from models.wire import instant
 from tests.dashboard_api.fake_worker import CLIP, FRAGMENTS, HELLO, PEER, PICTURE, FakeWorker
 from tests.dashboard_api.served import Served
 from tests.dashboard_api.world import OTHER, OWN, World
@@ -72,17 +74,33 @@ def test_the_next_worker_is_asked_when_the_first_does_not_hold_the_camera(held: 
 
 
 def test_a_clip_is_passed_on_as_it_is(held: World, fake_worker: FakeWorker) -> None:
-    """In UTC, without ranges, and never stored by a browser."""
+    """In UTC, and never stored by a browser."""
     camera = held.camera()
     answer = held.as_("analyst").get(f"/api/v1/cameras/{camera.id}/clip.mp4?{RANGE}")
     assert (answer.status_code, answer.content) == (200, CLIP)
-    assert answer.headers["accept-ranges"] == "none"
+    assert answer.headers["accept-ranges"] == "bytes"
+    assert answer.headers["content-length"] == str(len(CLIP))
     assert answer.headers["content-type"] == "video/mp4"
     assert ("RANGE", "2025-12-31T23:00:00.000Z 2025-12-31T23:10:00.000Z") in fake_worker.asked
-    ranged = held.as_("analyst").get(
-        f"/api/v1/cameras/{camera.id}/clip.mp4?{RANGE}", headers={"Range": "bytes=0-1," * 5000 + "5-"}
-    )
-    assert ranged.status_code == 200
+
+
+def test_a_player_may_ask_for_a_part_of_a_clip(held: World, fake_worker: FakeWorker) -> None:
+    """One part; anything else that a header may hold gets the whole, and a clip that still grows has no parts."""
+    path = f"/api/v1/cameras/{held.camera().id}/clip.mp4"
+    analyst = held.as_("analyst")
+    part = analyst.get(f"{path}?{RANGE}", headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, CLIP[10:20])
+    assert part.headers["content-range"] == f"bytes 10-19/{len(CLIP)}"
+    beyond = analyst.get(f"{path}?{RANGE}", headers={"Range": f"bytes={len(CLIP)}-"})
+    assert beyond.status_code == 416
+    assert beyond.headers["content-range"] == f"bytes */{len(CLIP)}"
+    assert beyond.headers["content-type"] == "application/problem+json"
+    for odd in ("bytes=0-1," * 5000 + "5-", "bytes=-5", "bytes=a-b", "bytes=" + "9" * 400, "lines=1-2"):
+        assert analyst.get(f"{path}?{RANGE}", headers={"Range": odd}).content == CLIP, odd[:40]
+    now = held.clock.utc_now()
+    growing = f"from={instant(now - timedelta(seconds=5))}&to={instant(now + timedelta(seconds=5))}"
+    answer = analyst.get(f"{path}?{growing}", headers={"Range": "bytes=10-19"})
+    assert (answer.status_code, answer.content, answer.headers["accept-ranges"]) == (200, CLIP, "none")
 
 
 @pytest.mark.parametrize(

@@ -212,7 +212,7 @@ class Matrix:
             "token_id": lambda: self._token(area),
             "assignment_id": lambda: self.errand.id if area == OWN else self.seeded[OTHER]["assignment"],
             "step": lambda: "delivered",
-            "peer": lambda: PEER,
+            "peer": self._peer,
         }
         made: dict[str, object] = {}
         for name in re.findall(r"{(\w+)}", path):
@@ -230,6 +230,10 @@ class Matrix:
         picture.parent.mkdir(parents=True)
         picture.write_bytes(b"\xff\xd8")
         return self.world.event(area, source_id=camera.id, snapshot=relative).id
+
+    def _peer(self) -> str:
+        self.world.app.state.context.peers.forget(PEER)  # the fake worker gives everybody this one
+        return PEER
 
     def _person(self, area: str) -> str:
         return self.world.person(f"person-{self.world.number()}", Role.ANALYST, inside=(area,)).username
