@@ -92,6 +92,7 @@ class WorkerPort:
             self.app,
             log_config=None,
             access_log=False,
+            log_level="warning",  # each viewer that comes and goes would be a line
             lifespan="off",
             ws="websockets-sansio",
             ws_per_message_deflate=False,

@@ -18,6 +18,7 @@ from ingest.camera_server.footage import Footage, load
 from ingest.camera_server.stream import LiveStream
 from models.camera import CameraSource, Scheme, Transport
 
+ENDED_WITHIN_S = 1.0
 log = logging.getLogger(__name__)
 
 
@@ -49,7 +50,7 @@ class CameraServer:
         self._footage = {name: loaded[path] for name, path in files.items()}
         self._started_s = time.monotonic()
         self._streams: dict[str, LiveStream] = {}
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._writers: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
@@ -96,14 +97,16 @@ class CameraServer:
             for stream in self._streams.values():
                 stream.close()
             self._abort_all()
+            if handlers := [task for task in self._writers.values() if task is not None]:
+                await asyncio.wait(handlers, timeout=ENDED_WITHIN_S)  # those the loop has to cancel leave a traceback
             await server.wait_closed()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
+        self._writers[writer] = asyncio.current_task()
         try:
             await Connection(self, reader, writer).run()
         finally:
-            self._writers.discard(writer)
+            del self._writers[writer]
 
     @property
     def clients(self) -> int:

@@ -12,8 +12,9 @@ import pytest
 
 from ingest.camera_server import CameraServer, ServerOptions
 from ingest.camera_server.faults import Faults
+from models.camera import CameraSource, Scheme
 from models.errors import BadInput
-from tests.ingest.conftest import PASSWORD
+from tests.ingest.conftest import PASSWORD, dial
 from tests.support.rtsp import clip
 
 needs_ffmpeg = pytest.mark.skipif(
@@ -48,17 +49,24 @@ def test_wrong_password_and_unknown_name(cameras: CameraServer) -> None:
 
 
 def test_as_a_process_it_says_where_it_listens_and_ends_at_once() -> None:
-    """One JSON line; the password comes by the environment; SIGTERM ends it with 0."""
+    """One JSON line; the password comes by the environment; SIGTERM ends it with 0, quietly, whoever watches."""
     command = [sys.executable, "-m", "ingest.camera_server", "--file", f"{clip('h264')}:gate"]
     command += ["--user", "viewer", "--password-env", "CAMERA_PASSWORD"]
     environment = os.environ | {"CAMERA_PASSWORD": PASSWORD}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, env=environment, text=True) as process:
         assert process.stdout is not None
+        assert process.stderr is not None
         said = json.loads(process.stdout.readline())
         assert said["names"] == ["gate"]
-        assert said["port"] > 0
+        source = CameraSource(scheme=Scheme.RTSP, host="127.0.0.1", port=said["port"], path="/gate", username="viewer")
+        client = dial(source)
+        client.open(5)
+        assert next(client.units()) is not None
         process.send_signal(signal.SIGTERM)
         assert process.wait(3) == 0
+        assert process.stderr.read() == ""
+        client.close()
 
 
 def test_a_taken_port_is_said_plainly() -> None:
