@@ -100,7 +100,8 @@ class Analysis:
             try:
                 pipeline = self._open_pipeline(name)
             except (AlertwallError, OSError, ImportError, RuntimeError, ValueError) as error:
-                log.exception("detector %s cannot be opened", name)
+                unforeseen = None if isinstance(error, AlertwallError) else error
+                log.error("detector %s cannot be opened: %s", name, error, exc_info=unforeseen)  # noqa: TRY400
                 self.problem = f"detector {name}: {error}"
                 continue
             with self._lock:

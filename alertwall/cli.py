@@ -4,11 +4,12 @@ import argparse
 import getpass
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence, Sized
 from pathlib import Path
 
-from alertwall import bars, homes, logs
+from alertwall import bars, homes, logs, preflight
 from alertwall.state_folder import Refused
 from configs import site as sites
 from configs.refusals import SiteRefused
@@ -17,6 +18,8 @@ from models.user import Role
 
 EXIT_REFUSED = 2
 EXIT_NOT_READY = 3
+
+log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -99,6 +102,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     site = sites.load(arguments.config)
     logs.set_up("supervisor", site.state_dir)
+    if hint := preflight.check_detector(site):
+        log.warning(hint)
     return Running(site, arguments.config, on_started=lambda _store: ready.announce(ready.url_of(site))).run()
 
 
@@ -114,6 +119,10 @@ def run_part(arguments: argparse.Namespace) -> int:
     site = sites.load(arguments.config)
     name = arguments.id if arguments.part == "worker" else arguments.part
     logs.set_up(name, site.state_dir)
+    if logs.SUPERVISED not in os.environ:
+        from alertwall import alone  # noqa: PLC0415
+
+        alone.prepare(site)
     if arguments.part == "core":
         return _entry("alertwall.core")(site)
     if arguments.part == "worker":
@@ -130,6 +139,7 @@ def _entry(module: str) -> Callable[..., int]:
 def check_config(arguments: argparse.Namespace) -> int:
     """`alertwall check-config`."""
     site = sites.load(arguments.config)
+    hint = preflight.check_detector(site)
     counts: dict[str, Sized] = {
         "areas": site.areas,
         "cameras": site.cameras,
@@ -138,6 +148,8 @@ def check_config(arguments: argparse.Namespace) -> int:
     }
     said = ", ".join(f"{len(things)} {kind}" for kind, things in counts.items())
     print(f"{arguments.config}: in order ({said})")
+    if hint:
+        print(hint)
     return 0
 
 

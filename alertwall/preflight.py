@@ -1,24 +1,56 @@
 """What would stop a start half-way is found before anything starts, and said in the user's own keys."""
 
+import contextlib
 import errno
 import shutil
 import socket
+import tomllib
 from pathlib import Path
 
+import configs
 from alertwall.state_folder import Refused
+from configs import refusals
 from configs.site import Site
+from models.errors import ConfigError
 
+DETECTORS = Path(configs.__file__).parent / "detectors"
+NEEDS_NO_WEIGHTS = "moving-object"
 START_FREE_AT_LEAST_MB = 300
 """The embedded database alone writes about 100 MB at its first start."""
 
 
 def check(site: Site) -> None:
-    """Raise `Refused` when a port is taken or the disk is full."""
+    """Raise `Refused` when a port is taken or the disk is full, `ConfigError` when there is no such detector."""
+    check_detector(site)
     check_disk("state_dir", site.state_dir)
     check_disk("media_dir", site.media_dir)
     check_port("api.port", site.api.host, site.api.port)
     if site.broker.url is None:
         check_port("broker.embedded_port", site.broker.embedded_host, site.broker.embedded_port)
+
+
+def check_detector(site: Site) -> str:
+    """Return what must be said about the detector's weights, or nothing; `ConfigError` when there is no such detector.
+
+    Reads no more of the sidecars than it needs: analytics itself would cost the supervisor's memory.
+    """
+    name = site.analytics.detector
+    if name == NEEDS_NO_WEIGHTS:
+        return ""
+    files: dict[str, str] = {}
+    for path in (*DETECTORS.glob("*.toml"), *site.weights_dir.glob("*.toml")):
+        with contextlib.suppress(OSError, ValueError):  # a broken sidecar of another detector is no obstacle
+            said = tomllib.loads(path.read_text("utf-8"))
+            files[str(said.get("name"))] = str(said.get("file"))
+    if name not in files:
+        expected = f"needs one of {', '.join(sorted([*files, NEEDS_NO_WEIGHTS]))}, has '{name}'"
+        raise ConfigError("analytics.detector", expected + refusals.nearest(name, files))
+    if (site.weights_dir / files[name]).is_file():
+        return ""
+    return (
+        f"the weights of {name} are not in {site.weights_dir}: until they are there, only moving objects are detected."
+        f" `alertwall models get {name} -c ...` fetches them, or says where to put them; start again afterwards."
+    )
 
 
 def check_disk(key: str, folder: Path) -> None:

@@ -13,7 +13,7 @@ from alertwall.child import Child, Part, PartSpec, Stage
 from alertwall.database_part import DatabasePart
 from alertwall.keeper import Keeper
 from alertwall.logs import PartLog
-from alertwall.state_folder import StateFolder
+from alertwall.state_folder import StateFolder, make_internal_token
 from alertwall.supervisor import Signals, Supervisor
 from alertwall.warden import Warden
 from configs.site import Site
@@ -59,7 +59,7 @@ class Running:
             if cleared := sweep.sweep(str(folder.path)):
                 log.warning("%d processes of an earlier run were still there and were ended", cleared)
             preflight.check(self._site)
-            folder.internal_token()
+            make_internal_token(folder.path)
             signals = Signals()
             warden = Warden(folder.path)
             supervisor = Supervisor([], signals, note=warden.note, clock=self._clock)

@@ -1,5 +1,6 @@
 """The state folder: whose it is right now, and the small files that alertwall's own processes share."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -53,13 +54,6 @@ class StateFolder:
             os.close(self._lock)
             self._lock = None
 
-    def internal_token(self) -> str:
-        """Return what alertwall's own processes show each other; make it at the first start."""
-        path = self.path / TOKEN_FILE
-        if not path.exists():
-            write_private(path, secrets.token_urlsafe(TOKEN_BYTES))
-        return path.read_text("ascii").strip()
-
     def runtime(self) -> dict[str, Any]:
         """Return where the embedded parts were started last time."""
         try:
@@ -71,6 +65,18 @@ class StateFolder:
     def set_runtime(self, **changed: Any) -> None:
         """Tell alertwall's own processes where an embedded part listens."""
         write_private(self.path / RUNTIME_FILE, json.dumps({**self.runtime(), **changed}, indent=2))
+
+
+def make_internal_token(state_dir: Path) -> None:
+    """Make what alertwall's own processes show each other, once; whoever is first decides."""
+    path = state_dir / TOKEN_FILE
+    if path.exists():
+        return
+    mine = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    write_private(mine, secrets.token_urlsafe(TOKEN_BYTES))
+    with contextlib.suppress(FileExistsError):
+        path.hardlink_to(mine)
+    mine.unlink()
 
 
 def write_private(path: Path, text: str) -> None:

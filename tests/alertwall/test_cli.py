@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from alertwall import cli, guard, homes
+from alertwall import alone, cli, guard, homes
+from models.store.launcher import EmbeddedPostgres
 
 SITE = 'state_dir = "state"\n[areas]\nhaikou = "Haikou"\n'
 
@@ -72,6 +73,32 @@ def test_migrate_and_user_add_reach_a_named_database(
     monkeypatch.setattr(sys, "stdin", io.StringIO("another long password\n"))
     assert cli.main(words) == 2
     assert "there is a user ann already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("part", ["core", "worker", "api"])
+def test_a_part_alone_refuses_a_database_of_another_version(
+    postgres: EmbeddedPostgres, tmp_path: Path, part: str
+) -> None:
+    """Exit code 3 and what to do, not a stream of failures; it does not change the database by itself."""
+    site = write(tmp_path, SITE + f'[database]\ndsn = "{postgres.dsn}"\n[broker]\nurl = "mqtt://127.0.0.1:1"\n')
+    done = subprocess.run(
+        [sys.executable, "-m", "alertwall", part, "-c", site],
+        cwd=guard.TREE,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert "alertwall: the database lacks migrations 1," in done.stderr
+    assert "run `alertwall migrate`" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_a_database_lacks(dsn: str) -> None:
+    """Nothing after `migrate`; nothing is known of one that does not answer."""
+    assert alone.lacks(dsn) == []
+    assert alone.lacks("host=127.0.0.1 port=1 dbname=none") == []
 
 
 def test_the_home_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

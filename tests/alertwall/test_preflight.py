@@ -7,7 +7,9 @@ import pytest
 
 from alertwall import preflight
 from alertwall.state_folder import Refused
+from analytics import sidecar
 from configs import site as sites
+from models.errors import ConfigError
 
 
 def test_a_taken_port_is_named_with_its_key(tmp_path: Path) -> None:
@@ -48,3 +50,23 @@ def test_a_wanted_port_is_kept_while_it_is_free() -> None:
         port = other.getsockname()[1]
         assert preflight.free_port("127.0.0.1", port) != port
     assert preflight.free_port("127.0.0.1", port) == port
+
+
+def test_a_detector_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    """With the key, what there is, and the nearest name; a site's own sidecar counts."""
+    said = {"state_dir": ".", "api": {"port": 0}, "broker": {"embedded_port": 0}, "analytics": {"detector": "nanodte"}}
+    with pytest.raises(ConfigError, match=r"analytics\.detector: needs one of .*nanodet.*, has 'nanodte'.*'nanodet'"):
+        preflight.check(sites.parse(said, folder=tmp_path))
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "own.toml").write_text('name = "nanodte"\nfile = "own.onnx"\n')
+    (tmp_path / "weights" / "broken.toml").write_text("name =")
+    assert "the weights of nanodte are not in" in preflight.check_detector(sites.parse(said, folder=tmp_path))
+    (tmp_path / "weights" / "own.onnx").write_text("")
+    assert preflight.check_detector(sites.parse(said, folder=tmp_path)) == ""
+
+
+def test_what_the_preflight_reads_is_what_analytics_reads(tmp_path: Path) -> None:
+    """The shortcut knows the same detectors."""
+    for name in sidecar.known(tmp_path):
+        said = {"state_dir": ".", "analytics": {"detector": name}}
+        assert f"models get {name}" in preflight.check_detector(sites.parse(said, folder=tmp_path))

@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from alertwall.state_folder import InUse, Refused, StateFolder, write_private
+from alertwall.state_folder import InUse, Refused, StateFolder, make_internal_token, write_private
 
 
 def test_a_second_holder_is_refused_with_the_first_one_s_number(tmp_path: Path) -> None:
@@ -27,12 +28,16 @@ def test_a_second_holder_is_refused_with_the_first_one_s_number(tmp_path: Path) 
 
 
 def test_the_internal_token_is_made_once_and_private(tmp_path: Path) -> None:
-    """Nobody else on the machine reads it."""
-    with StateFolder(tmp_path) as folder:
-        token = folder.internal_token()
-        assert folder.internal_token() == token
-        assert len(token) >= 32
-    assert (tmp_path / "internal.token").stat().st_mode & 0o777 == 0o600
+    """Nobody else on the machine reads it; parts that start together agree on one."""
+    with ThreadPoolExecutor(8) as together:
+        list(together.map(make_internal_token, [tmp_path] * 8))
+    path = tmp_path / "internal.token"
+    token = path.read_text()
+    assert len(token) >= 32
+    assert path.stat().st_mode & 0o777 == 0o600
+    make_internal_token(tmp_path)
+    assert path.read_text() == token
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_runtime_facts_are_added_to(tmp_path: Path) -> None:
