@@ -1,6 +1,10 @@
 """The clip vtest.avi (people crossing a yard, 768x576, 10 a second) and its ground truth, where a machine has them."""
 
-from collections.abc import Iterator
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,12 +12,31 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.detections import overlaps
+from alertwall import homes
+from analytics.detections import Detections, overlaps
+from analytics.detectors import open_detector
+from analytics.detectors.network import NetworkDetector
+from analytics.letterbox import View
+from analytics.planner import Planner
+from analytics.sidecar import find, intact
 from models.frame import Frame
 from tests.support.shared_data import shared
 
 FPS = 10.0
 START = datetime(2026, 1, 1, tzinfo=UTC)
+TRUTH_FRAMES = 397
+REPORT_FROM = 0.05
+"""Boxes below change no average precision."""
+YOLO11N = """
+name = "yolo11n"
+title = "YOLO11n 640, trained on COCO"
+family = "yolo8"
+file = "yolo11n.onnx"
+licence = "AGPL-3.0"
+input = { long_px = 640, colour = "rgb", mean = [0, 0, 0], std = [255, 255, 255] }
+output = { conf_high = 0.33, conf_low = 0.15, nms_iou = 0.6, classes_total = 80 }
+classes = { 0 = "person" }
+"""
 
 Truth = dict[int, NDArray[np.float32]]
 """Frame number from 0 -> rows of id, left, top, right, bottom."""
@@ -64,6 +87,84 @@ def truth() -> Truth | None:
         corner, size = at[:, 2:4] - 1, at[:, 4:6]
         boxes[number] = np.concatenate([at[:, 1:2], corner, corner + size], axis=1)
     return boxes
+
+
+@contextmanager
+def weights(name: str) -> Iterator[Path | None]:
+    """Yield a folder with the weights called ``name``: fetched ones, or those beside the checkout; None without."""
+    if name == "nanodet":
+        home = homes.weights_home()
+        yield home if intact(home / find(name, home).file) else None
+        return
+    path = shared(f"{name}.onnx")
+    if path is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="aw-weights-") as made:
+        folder = Path(made)
+        shutil.copy(path, folder / path.name)
+        (folder / f"{name}.toml").write_text(YOLO11N, "utf-8")
+        yield folder
+
+
+@contextmanager
+def detector(
+    name: str, folder: Path, *, precision: str = "auto", threads: int = 1, everything: bool = False
+) -> Iterator[NetworkDetector]:
+    """Open a network; with ``everything`` it reports unsure boxes too."""
+    opened = open_detector(name, weights_dir=folder, precision=precision, threads=threads)
+    assert isinstance(opened, NetworkDetector)
+    if everything:
+        opened.report_from(REPORT_FROM)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def look_at_all(
+    looker: NetworkDetector,
+    pictures: Iterator[Frame] | Sequence[Frame],
+    on_found: Callable[[Frame, Detections], None],
+    *,
+    views_of: Callable[[Frame], Sequence[View]] | None = None,
+) -> None:
+    """Pass every frame through ``looker``, as many at once as it takes; answers come in the order of frames."""
+    ready = threading.Event()
+    looker.on_ready(ready.set)
+    asked: dict[int, Frame] = {}
+    answered: dict[int, Detections] = {}
+    turn = 0
+    planner: Planner | None = None
+
+    def take() -> None:
+        nonlocal turn
+        for answer in looker.poll():
+            assert not answer.failure, answer.failure
+            answered[answer.ticket] = answer.found
+        while turn in answered:
+            on_found(asked.pop(turn), answered.pop(turn))
+            turn += 1
+
+    for ticket, frame in enumerate(pictures):
+        while looker.free() < 1:
+            ready.wait(0.5)
+            ready.clear()
+            take()
+        if planner is None or planner.size_px != frame.size_px:
+            planner = Planner(frame.size_px, looker.spec.sizes)
+        asked[ticket] = frame
+        looker.submit(ticket, frame, views_of(frame) if views_of else planner.full.views)
+    while asked:
+        ready.wait(0.5)
+        ready.clear()
+        take()
+    looker.on_ready(lambda: None)
+
+
+def people(found: Detections) -> Detections:
+    """Return the boxes of people; their label is the first in every sidecar here."""
+    return found[found.class_id == 0]
 
 
 def average_precision(found: Found, expected: list[NDArray[np.float32]], *, iou: float = 0.5) -> float:
