@@ -5,7 +5,7 @@ import type { Role, User } from "../api/types";
 import { LANGUAGES, useWords } from "../i18n";
 import { useLoad } from "../live/hooks";
 import { ErrorText } from "../ui/bits";
-import { useForm } from "../ui/useForm";
+import { isOvertaken, useForm } from "../ui/useForm";
 import { Password } from "../ui/Password";
 
 const ROLES: Role[] = ["operator", "dispatcher", "engineer", "analyst", "admin"];
@@ -72,18 +72,23 @@ export default function UsersPage() {
   );
 }
 
-function UserForm({ user, onClose }: { user: User | null; onClose: () => void }) {
+function UserForm({ user: given, onClose }: { user: User | null; onClose: () => void }) {
   const { t, say } = useWords();
-  const form = useForm({
-    username: user?.username ?? "",
-    display_name: user?.display_name ?? "",
-    role: (user?.role ?? "operator") as string,
-    areas: user?.areas.join(", ") ?? "",
-    language: user?.language ?? "zh-CN",
-    password: "",
-    disabled: user?.disabled ?? false,
-  });
+  const [user, setUser] = useState(given);
+  const form = useForm(valuesOf(user));
   const { values } = form;
+  const change = async (old: User, body: Record<string, unknown>): Promise<void> => {
+    try {
+      await calls.changeUser(old, body);
+    } catch (error) {
+      const fresh = isOvertaken(error) ? (await calls.users()).find((one) => one.username === old.username) : null;
+      if (fresh) {
+        setUser(fresh);
+        form.rebase(valuesOf(fresh));
+      }
+      throw error;
+    }
+  };
   const save = (): Promise<void> =>
     form.submit(async () => {
       const { username, password, disabled, ...rest } = values;
@@ -92,7 +97,7 @@ function UserForm({ user, onClose }: { user: User | null; onClose: () => void })
         areas: values.areas.split(/[,，]/).map((area) => area.trim()).filter(Boolean),
         ...(password !== "" && { password }),
       };
-      if (user) await calls.changeUser(user, { ...body, disabled });
+      if (user) await change(user, { ...body, disabled });
       else await calls.addUser({ username, ...body });
       onClose();
     });
@@ -166,4 +171,16 @@ function UserForm({ user, onClose }: { user: User | null; onClose: () => void })
       </form>
     </Modal>
   );
+}
+
+function valuesOf(user: User | null) {
+  return {
+    username: user?.username ?? "",
+    display_name: user?.display_name ?? "",
+    role: (user?.role ?? "operator") as string,
+    areas: user?.areas.join(", ") ?? "",
+    language: user?.language ?? "zh-CN",
+    password: "",
+    disabled: user?.disabled ?? false,
+  };
 }

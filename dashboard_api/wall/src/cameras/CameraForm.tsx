@@ -7,36 +7,19 @@ import { useWords } from "../i18n";
 import { useStore } from "../live/hooks";
 import { AreaInput } from "../ui/AreaInput";
 import { errorText, ErrorText } from "../ui/bits";
-import { numberOrNull, useForm } from "../ui/useForm";
+import { isOvertaken, numberOrNull, useForm } from "../ui/useForm";
 import { ProbeCard } from "./ProbeCard";
 import { Password } from "../ui/Password";
 
 const DEFAULT_PORTS: Record<string, number> = { rtsp: 554, rtsps: 322, http: 80, https: 443 };
 
-export function CameraForm({ camera, onDone }: { camera: Camera | null; onDone?: () => void }) {
+export function CameraForm({ camera: given, onDone }: { camera: Camera | null; onDone?: () => void }) {
   const words = useWords();
   const { t } = words;
   const store = useStore();
-  const source = camera?.source;
-  const form = useForm({
-    id: camera?.id ?? "",
-    name: camera?.name ?? "",
-    area: camera?.area ?? "",
-    place: camera?.place ?? "",
-    scheme: (source?.scheme ?? "rtsp") as string,
-    host: source?.host ?? "",
-    port: String(source?.port ?? 554),
-    path: source?.path ?? "/",
-    transport: (source?.transport ?? "tcp") as string,
-    username: source?.username ?? "",
-    password: "",
-    sub_path: camera?.sub_path ?? "",
-    lat: String(camera?.lat ?? ""),
-    lon: String(camera?.lon ?? ""),
-    record: camera?.record ?? true,
-    retention_days: camera?.retention_days ?? 30,
-    enabled: camera?.enabled ?? true,
-  });
+  // as it was when this form opened: the feed must not move its version under the writer's hands
+  const [camera, setCamera] = useState(given);
+  const form = useForm(valuesOf(camera));
   const [probe, setProbe] = useState<Probe | null>(null);
   const [probing, setProbing] = useState(false);
   const { values } = form;
@@ -64,6 +47,20 @@ export function CameraForm({ camera, onDone }: { camera: Camera | null; onDone?:
     }
   };
 
+  const send = async (body: Record<string, unknown>): Promise<Camera> => {
+    if (!camera) return calls.addCamera({ id: values.id, ...body });
+    try {
+      return await calls.changeCamera(camera, body);
+    } catch (error) {
+      if (isOvertaken(error)) {
+        const fresh = await calls.camera(camera.id);
+        setCamera(fresh);
+        form.rebase(valuesOf(fresh));
+      }
+      throw error;
+    }
+  };
+
   const save = (): Promise<void> =>
     form.submit(async () => {
       const body = {
@@ -79,7 +76,7 @@ export function CameraForm({ camera, onDone }: { camera: Camera | null; onDone?:
         enabled: values.enabled,
         ...(values.password !== "" && { password: values.password }),
       };
-      const saved = camera ? await calls.changeCamera(camera, body) : await calls.addCamera({ id: values.id, ...body });
+      const saved = await send(body);
       store.put("camera", saved);
       go(`/cameras/${encodeURIComponent(saved.id)}`);
       onDone?.();
@@ -224,6 +221,29 @@ export function CameraForm({ camera, onDone }: { camera: Camera | null; onDone?:
       </form>
     </div>
   );
+}
+
+function valuesOf(camera: Camera | null) {
+  const source = camera?.source;
+  return {
+    id: camera?.id ?? "",
+    name: camera?.name ?? "",
+    area: camera?.area ?? "",
+    place: camera?.place ?? "",
+    scheme: (source?.scheme ?? "rtsp") as string,
+    host: source?.host ?? "",
+    port: String(source?.port ?? 554),
+    path: source?.path ?? "/",
+    transport: (source?.transport ?? "tcp") as string,
+    username: source?.username ?? "",
+    password: "",
+    sub_path: camera?.sub_path ?? "",
+    lat: String(camera?.lat ?? ""),
+    lon: String(camera?.lon ?? ""),
+    record: camera?.record ?? true,
+    retention_days: camera?.retention_days ?? 30,
+    enabled: camera?.enabled ?? true,
+  };
 }
 
 const FAILED: Probe = {

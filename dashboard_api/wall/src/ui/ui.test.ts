@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Words } from "../i18n";
 import { qr, remainder } from "./qr";
+import { merged } from "./useForm";
 import { age, clock, moment, toLocalInput } from "./time";
 
 const en = new Words("en");
@@ -44,5 +45,14 @@ describe("QR codes", () => {
     expect(qr("short")!.length).toBe(21);
     expect(qr("x".repeat(60))!.length).toBe(33);
     expect(qr("x".repeat(400))).toBeNull();
+  });
+});
+
+describe("a form that somebody overtook", () => {
+  it("keeps what was typed here and takes the rest as it came", () => {
+    const base = { name: "Gate", place: "", cameras: ["a"], port: 554 };
+    const mine = { name: "East gate", place: "", cameras: ["a"], port: 554 };
+    const fresh = { name: "Gate 2", place: "Corner", cameras: ["a", "b"], port: 8554 };
+    expect(merged(base, mine, fresh)).toEqual({ name: "East gate", place: "Corner", cameras: ["a", "b"], port: 8554 });
   });
 });

@@ -16,10 +16,13 @@ export interface Form<T extends Values> {
     error: string | undefined;
   };
   fieldError: (name: string) => string | undefined;
+  /** somebody else changed it meanwhile: take what they changed, keep what was changed here */
+  rebase: (fresh: T) => void;
   submit: (action: () => Promise<void>) => Promise<void>;
 }
 
-export function useForm<T extends Values>(first: T): Form<T> {
+export function useForm<T extends Values>(start: T): Form<T> {
+  const [first, setFirst] = useState(start);
   const [values, setValues] = useState(first);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
@@ -40,6 +43,10 @@ export function useForm<T extends Values>(first: T): Form<T> {
       },
       error: fieldError(name),
     }),
+    rebase: (fresh) => {
+      setValues((mine) => merged(first, mine, fresh));
+      setFirst(fresh);
+    },
     submit: async (action) => {
       setBusy(true);
       setError(null);
@@ -52,6 +59,17 @@ export function useForm<T extends Values>(first: T): Form<T> {
       }
     },
   };
+}
+
+/** What was typed here wins over what came meanwhile; all else is what came. */
+export function merged<T extends Values>(base: T, mine: T, fresh: T): T {
+  const kept = Object.entries(mine).filter(([name, value]) => String(value) !== String(base[name]));
+  return { ...fresh, ...Object.fromEntries(kept) };
+}
+
+/** Whether an answer says that somebody else was faster. */
+export function isOvertaken(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 412;
 }
 
 /** "" means no value; anything else must be a number, which the server checks further. */

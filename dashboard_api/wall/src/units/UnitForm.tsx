@@ -7,24 +7,16 @@ import { useLive, useStore } from "../live/hooks";
 import { AreaInput } from "../ui/AreaInput";
 import { CopyLine } from "../ui/CopyLine";
 import { ErrorText } from "../ui/bits";
-import { numberOrNull, useForm } from "../ui/useForm";
+import { isOvertaken, numberOrNull, useForm } from "../ui/useForm";
 
-export function UnitForm({ unit, onClose }: { unit: Unit | null; onClose: () => void }) {
+export function UnitForm({ unit: given, onClose }: { unit: Unit | null; onClose: () => void }) {
   const { t } = useWords();
   const live = useLive();
   const store = useStore();
   const [created, setCreated] = useState<CreatedUnit | null>(null);
-  const form = useForm({
-    id: unit?.id ?? "",
-    name: unit?.name ?? "",
-    area: unit?.area ?? "",
-    place: unit?.place ?? "",
-    lat: String(unit?.lat ?? ""),
-    lon: String(unit?.lon ?? ""),
-    heartbeat_s: String(unit?.heartbeat_s ?? 60),
-    enabled: unit?.enabled ?? true,
-    cameras: unit?.cameras ?? ([] as string[]),
-  });
+  // as it was when this form opened: the feed must not move its version under the writer's hands
+  const [unit, setUnit] = useState(given);
+  const form = useForm(valuesOf(unit));
   const save = (): Promise<void> =>
     form.submit(async () => {
       const { id, lat, lon, heartbeat_s, ...rest } = form.values;
@@ -35,7 +27,16 @@ export function UnitForm({ unit, onClose }: { unit: Unit | null; onClose: () => 
         heartbeat_s: Number(heartbeat_s),
       };
       if (unit) {
-        store.put("unit", await calls.changeUnit(unit, body));
+        try {
+          store.put("unit", await calls.changeUnit(unit, body));
+        } catch (error) {
+          if (isOvertaken(error)) {
+            const fresh = await calls.unit(unit.id);
+            setUnit(fresh);
+            form.rebase(valuesOf(fresh));
+          }
+          throw error;
+        }
         onClose();
         return;
       }
@@ -139,6 +140,20 @@ export function UnitForm({ unit, onClose }: { unit: Unit | null; onClose: () => 
       )}
     </Modal>
   );
+}
+
+function valuesOf(unit: Unit | null) {
+  return {
+    id: unit?.id ?? "",
+    name: unit?.name ?? "",
+    area: unit?.area ?? "",
+    place: unit?.place ?? "",
+    lat: String(unit?.lat ?? ""),
+    lon: String(unit?.lon ?? ""),
+    heartbeat_s: String(unit?.heartbeat_s ?? 60),
+    enabled: unit?.enabled ?? true,
+    cameras: unit?.cameras ?? ([] as string[]),
+  };
 }
 
 function Secret({ created, onDone }: { created: CreatedUnit; onDone: () => void }) {
