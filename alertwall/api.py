@@ -10,10 +10,11 @@ from fastapi import FastAPI
 
 from configs.site import Site
 from dashboard_api.app import create_app
+from dashboard_api.connections import BoundedConnection, listen
 from dashboard_api.context import Context
 from models.clock import Clock, SystemClock
 from models.errors import StoreDown
-from models.store import logins, parts
+from models.store import logins, parts, users
 from models.store.pool import Store
 
 PART_KIND = "api"
@@ -21,6 +22,8 @@ POOL_MAX = 16
 GRACE_S = 3
 PRUNE_EVERY_BEATS = 3600
 WS_MAX_BYTES = 64 * 1024
+HEAD_MAX_BYTES = 32 * 1024
+EXIT_NO_PORT = 1
 
 log = logging.getLogger(__name__)
 
@@ -53,25 +56,32 @@ def run(site: Site, *, part_id: str = "api-1", port: int | None = None, clock: C
         store.open(wait_s=5)
     except StoreDown as down:
         log.warning("serving without a database until there is one: %s", down)
+    port = site.api.port if port is None else port
+    try:
+        listening = listen(site.api.host, port)
+    except OSError as taken:
+        log.critical("cannot listen on %s, port %d: %s", site.api.host, port, taken.strerror)
+        store.close()
+        return EXIT_NO_PORT
     app = create_app(site, store, clock=clock)
     over = threading.Event()
     beating = threading.Thread(target=_beat, args=(store, clock, part_id, over), name="api-beat", daemon=True)
     beating.start()
     try:
-        server(app, site, port=port).run()
+        server(app, site).run([listening])
     finally:
         over.set()
         beating.join(timeout=2)
+        listening.close()
         store.close()
     return 0
 
 
-def server(app: FastAPI, site: Site, *, port: int | None = None) -> ApiServer:
-    """Return the HTTP server of ``app``."""
+def server(app: FastAPI, site: Site) -> ApiServer:
+    """Return the HTTP server of ``app``; it runs on a socket of `listen`."""
     config = uvicorn.Config(
         app,
-        host=site.api.host,
-        port=site.api.port if port is None else port,
+        http=BoundedConnection,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -81,7 +91,7 @@ def server(app: FastAPI, site: Site, *, port: int | None = None) -> ApiServer:
         timeout_keep_alive=30,
         ws_max_size=WS_MAX_BYTES,
         ws_per_message_deflate=False,
-        h11_max_incomplete_event_size=32 * 1024,
+        h11_max_incomplete_event_size=HEAD_MAX_BYTES,
     )
     return ApiServer(config, app.state.context)
 
@@ -96,6 +106,7 @@ def _beat(store: Store, clock: Clock, part_id: str, over: threading.Event) -> No
                 parts.beat(conn, id=part_id, kind=PART_KIND, now=now, started_at=started_at)
                 if beats % PRUNE_EVERY_BEATS == 0:
                     logins.prune(conn, now)
+                    users.prune_tries(conn, now)
             beats += 1
         except StoreDown:
             log.debug("no beat: the database is away")

@@ -33,7 +33,6 @@ from dashboard_api.routes import (
     units,
     users,
 )
-from dashboard_api.sign_in import UnknownNames
 from dashboard_api.status import state_of_parts
 from dashboard_api.version import version
 from dashboard_api.views import ViewLog
@@ -84,7 +83,6 @@ def make_context(site: Site, store: Store, clock: Clock) -> Context:
         hub=FeedHub(store, clock, partial(state_of_parts, store, clock)),
         watch=watch,
         views=ViewLog(store, clock),
-        guesses=UnknownNames(),
         peers=Peers(workers, watch),
     )
 

@@ -14,7 +14,6 @@ from models.store.secrets import SecretBox
 if TYPE_CHECKING:
     from dashboard_api.feed import FeedHub
     from dashboard_api.peers import Peers
-    from dashboard_api.sign_in import UnknownNames
     from dashboard_api.views import ViewLog
     from dashboard_api.watch import LoginWatch
     from dashboard_api.workers import Workers
@@ -32,7 +31,6 @@ class Context:
     hub: "FeedHub"
     watch: "LoginWatch"
     views: "ViewLog"
-    guesses: "UnknownNames"
     peers: "Peers"
 
     @property

@@ -1,10 +1,5 @@
 """Signing in: slow for those who guess, equally slow for names that exist and names that do not."""
 
-import threading
-from collections import OrderedDict
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,36 +10,8 @@ from models.store import audit, logins, users
 from models.store.logins import BROWSER_ABSOLUTE, PATROL_ABSOLUTE
 from models.user import User
 
-UNKNOWN_NAMES_MAX = 10_000
-
-
-@dataclass(slots=True)
-class _Tries:
-    count: int
-    last_at: datetime
-
-
-class UnknownNames:
-    """Slows tries on names that do not exist just as the store does for those that do."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._tries: OrderedDict[str, _Tries] = OrderedDict()
-
-    def begin_try(self, name: str, now: datetime) -> float:
-        """Count a try and return how long it must wait."""
-        with self._lock:
-            tries = self._tries.setdefault(name, _Tries(0, now))
-            self._tries.move_to_end(name)
-            if len(self._tries) > UNKNOWN_NAMES_MAX:
-                self._tries.popitem(last=False)
-            if tries.count >= users.FREE_TRIES:
-                wait = tries.last_at + timedelta(seconds=users.SLOW_TRY_S) - now
-                if wait > timedelta(0):
-                    return wait.total_seconds()
-            tries.count += 1
-            tries.last_at = now
-            return 0.0
+NAME_MAX_CHARS = 64
+"""Longer than any account's name: what is typed may be cut here."""
 
 
 def sign_in(context: Context, request: Request, username: str, password: str) -> tuple[User, str]:
@@ -53,17 +20,12 @@ def sign_in(context: Context, request: Request, username: str, password: str) ->
     Raises `BadSignIn` for a wrong name or password alike, `TooManyTries` when guesses come too fast.
     """
     now = context.clock.utc_now()
-    name = username.strip().lower()
-    exists, tried = False, users.Try(password_hash=None)
-    if users.USERNAME_PATTERN.fullmatch(name):
-        with context.store.transaction() as conn:
-            exists = users.get(conn, name) is not None
-            if exists:
-                tried = users.begin_try(conn, name, now)
-    wait_s = tried.wait_s if exists else context.guesses.begin_try(name, now)
-    if wait_s:
+    name = username.replace("\0", "").strip().lower()[:NAME_MAX_CHARS]
+    with context.store.transaction() as conn:
+        tried = users.begin_try(conn, name, now)
+    if tried.wait_s:
         _note(context, request, name, "login.throttled")
-        raise TooManyTries(wait_s)
+        raise TooManyTries(tried.wait_s)
     if not users.matches(tried.password_hash, password):
         _note(context, request, name, "login.failed")
         raise BadSignIn("the name or the password is wrong")
@@ -104,6 +66,6 @@ def _note(context: Context, request: Request, name: str, action: str) -> None:
             conn,
             actor="anonymous",
             action=action,
-            object=f"user:{name[:63]}".replace("\0", ""),
+            object=f"user:{name}",
             detail={"ip": client_ip(request)},
         )

@@ -24,6 +24,7 @@ LANGUAGES = ("en", "zh-CN")
 FREE_TRIES = 10
 """So many wrong passwords in a row are answered at once; then one in `SLOW_TRY_S` is looked at."""
 SLOW_TRY_S = 30.0
+TRIES_KEPT = timedelta(hours=1)
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
 _NOBODY = _HASHER.hash("the password of nobody")
@@ -43,6 +44,12 @@ _UPDATE = SQL(
     " password_hash = coalesce(%s, password_hash), row_version = row_version + 1"
     " WHERE username = %s AND (%s::integer IS NULL OR row_version = %s) RETURNING {}"
 ).format(_USER)
+
+_TRY = SQL(
+    "INSERT INTO sign_in_try AS t (name, failed_count, failed_at) VALUES (%s, 1, %s)"
+    " ON CONFLICT (name) DO UPDATE SET failed_count = t.failed_count + 1, failed_at = excluded.failed_at"
+    " WHERE t.failed_count < %s OR t.failed_at <= %s RETURNING failed_count"
+)
 
 
 def hash_password(password: str) -> str:
@@ -138,31 +145,29 @@ class Try:
     wait_s: float = 0.0
 
 
-def begin_try(conn: Connection[Any], username: str, now: datetime) -> Try:
-    """Return the hash to check, or how long this account must wait since too many tries were wrong.
+def begin_try(conn: Connection[Any], name: str, now: datetime) -> Try:
+    """Count a try and return the hash to check, or how long ``name`` must wait since too many tries were wrong.
 
-    A slow try is paid for here, before the password is looked at, so that tries at once cannot share one.
+    The try is paid for here, before the password is looked at, so that tries at once cannot share one. A name that
+    is nobody's takes the same way: neither the answers nor their time tell which names exist.
     """
-    row = conn.execute(
-        "SELECT password_hash, disabled, failed_count, failed_at FROM app_user WHERE username = %s FOR UPDATE",
-        (username,),
-    ).fetchone()
-    if row is None:
-        return Try(password_hash=None)
-    password_hash, disabled, failed_count, failed_at = row
-    if failed_count >= FREE_TRIES and failed_at is not None:
-        wait = failed_at + timedelta(seconds=SLOW_TRY_S) - now
-        if wait > timedelta(0):
-            return Try(password_hash=None, wait_s=wait.total_seconds())
-    conn.execute(
-        "UPDATE app_user SET failed_count = failed_count + 1, failed_at = %s WHERE username = %s", (now, username)
-    )
-    return Try(password_hash=None if disabled else password_hash)
+    counted = conn.execute(_TRY, (name, now, FREE_TRIES, now - timedelta(seconds=SLOW_TRY_S))).fetchone()
+    row = conn.execute("SELECT password_hash, disabled FROM app_user WHERE username = %s", (name,)).fetchone()
+    if counted is None:
+        last = conn.execute("SELECT failed_at FROM sign_in_try WHERE name = %s", (name,)).fetchone()
+        wait = (last[0] if last else now) + timedelta(seconds=SLOW_TRY_S) - now
+        return Try(password_hash=None, wait_s=max(wait.total_seconds(), 1.0))
+    return Try(password_hash=row[0] if row is not None and not row[1] else None)
 
 
-def end_try(conn: Connection[Any], username: str) -> None:
+def end_try(conn: Connection[Any], name: str) -> None:
     """Forget wrong passwords: the right one came."""
-    conn.execute("UPDATE app_user SET failed_count = 0, failed_at = NULL WHERE username = %s", (username,))
+    conn.execute("DELETE FROM sign_in_try WHERE name = %s", (name,))
+
+
+def prune_tries(conn: Connection[Any], now: datetime) -> int:
+    """Forget names that nobody has tried for a while."""
+    return conn.execute("DELETE FROM sign_in_try WHERE failed_at < %s", (now - TRIES_KEPT,)).rowcount
 
 
 def _check(user: User) -> None:

@@ -3,12 +3,13 @@
 import json
 import re
 import threading
+from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -18,6 +19,8 @@ TOKEN = "internal-test-token"
 PICTURE = b"\xff\xd8\xff\xe0 a picture \xff\xd9"
 CLIP = b"\0\0\0\x18ftypmp42" + b"clip" * 50_000
 HANG_MAX_S = 10
+LONG = "long"
+"""A camera whose clips are longer than any buffer."""
 PEER = "peer-0123456789abcdef"
 HELLO = {"mime": 'video/mp4; codecs="avc1.42c01e"', "width_px": 640, "height_px": 360}
 FRAGMENTS = [b"init-segment", b"fragment-1", b"fragment-2"]
@@ -30,6 +33,7 @@ class FakeWorker(Served):
         self.asked: list[tuple[str, str]] = []
         self.probed: list[dict[str, Any]] = []
         self.live_open = 0
+        self.clips_open = 0
         self.ended: list[str] = []
         self.free = threading.Event()
         """While it is clear, clips and snapshots are not answered."""
@@ -51,8 +55,9 @@ class FakeWorker(Served):
         return JSONResponse({"problem": "not mine"}, 404) if request.path_params.get("id") == "gone" else None
 
     async def _snapshot(self, request: Request) -> Response:
+        refused = self._knows(request)
         await run_in_threadpool(self.free.wait, HANG_MAX_S)
-        return self._knows(request) or Response(PICTURE, media_type="image/jpeg")
+        return refused or Response(PICTURE, media_type="image/jpeg")
 
     async def _clip(self, request: Request) -> Response:
         self.asked.append(("RANGE", f"{request.query_params['from']} {request.query_params['to']}"))
@@ -60,6 +65,8 @@ class FakeWorker(Served):
         if refused is not None:
             return refused
         await run_in_threadpool(self.free.wait, HANG_MAX_S)
+        if request.path_params["id"] == LONG:
+            return StreamingResponse(self._long(), media_type="video/mp4")
         part = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
         if part is None:
             return Response(CLIP, media_type="video/mp4")
@@ -68,6 +75,14 @@ class FakeWorker(Served):
             return Response(status_code=416, headers={"Content-Range": f"bytes */{len(CLIP)}"})
         headers = {"Content-Range": f"bytes {start}-{end}/{len(CLIP)}"}
         return Response(CLIP[start : end + 1], 206, headers, media_type="video/mp4")
+
+    async def _long(self) -> AsyncIterator[bytes]:
+        self.clips_open += 1
+        try:
+            for _ in range(2000):
+                yield CLIP
+        finally:
+            self.clips_open -= 1
 
     async def _whep(self, request: Request) -> Response:
         refused = self._knows(request)

@@ -14,13 +14,14 @@ import uvicorn
 class Served:
     """Serve ``app`` while the context is open; ``port`` is where."""
 
-    def __init__(self, app: Any) -> None:
-        self._socket = socket.socket()
-        self._socket.bind(("127.0.0.1", 0))
+    def __init__(
+        self, app: Any, *, server: uvicorn.Server | None = None, listening: socket.socket | None = None
+    ) -> None:
+        self._socket = listening or socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         config = uvicorn.Config(app, log_config=None, ws_per_message_deflate=False, timeout_graceful_shutdown=2)
-        self._server = uvicorn.Server(config)
+        self._server = server or uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, name="served", daemon=True)
 
     def __enter__(self) -> Self:
@@ -31,6 +32,11 @@ class Served:
                 raise TimeoutError("the application did not start")
             time.sleep(0.005)
         return self
+
+    def stop(self) -> None:
+        """End the server and wait for it."""
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
 
     def call(self, work: Callable[[], object]) -> None:
         """Do ``work`` in the application's event loop and wait for it."""
@@ -47,6 +53,5 @@ class Served:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.should_exit = True
-        self._thread.join(timeout=10)
+        self.stop()
         self._socket.close()

@@ -94,6 +94,25 @@ def test_after_ten_wrong_tries_one_in_thirty_seconds_is_looked_at(world: World, 
     assert _sign_in(world, name) == (200 if name == "operator" else 401)
 
 
+@pytest.mark.parametrize("name", ["operator", "ghost", "not a name!", "x" * 200])
+def test_tries_are_counted_over_processes_and_restarts(world: World, name: str) -> None:
+    """For names that exist and names that do not alike, or their difference would tell."""
+    other = World(world.site, world.store, world.clock, create_app(world.site, world.store, clock=world.clock))
+    for turn in range(10):
+        assert _sign_in(other if turn % 2 else world, name, "wrong") == 401
+    assert _sign_in(other, name, "wrong") == _sign_in(world, name, "wrong") == 429
+
+
+def test_names_that_nobody_tries_are_forgotten(world: World, clock: FakeClock) -> None:
+    """Guessers cannot fill the database."""
+    for name in ("operator", "ghost"):
+        _sign_in(world, name, "wrong")
+    clock.advance(3601)
+    _sign_in(world, "later", "wrong")
+    with world.store.transaction() as conn:
+        assert users.prune_tries(conn, clock.utc_now()) == 2
+
+
 def test_the_right_password_forgets_the_wrong_ones(world: World) -> None:
     """Nine slips, one success, nine slips: never throttled."""
     for _ in range(2):
