@@ -17,10 +17,15 @@ CREATE TABLE app_user (
     areas         text[] NOT NULL CHECK (cardinality(areas) > 0),
     language      text NOT NULL DEFAULT 'en' CHECK (language IN ('en','zh-CN')),
     disabled      boolean NOT NULL DEFAULT false,
-    failed_count  integer NOT NULL DEFAULT 0,          -- wrong passwords since the last right one
-    failed_at     timestamptz,
     row_version   integer NOT NULL DEFAULT 1,
     created_at    timestamptz NOT NULL DEFAULT now()
+);
+
+-- wrong passwords since the last right one, kept alike for names that exist and names that do not
+CREATE TABLE sign_in_try (
+    name         text PRIMARY KEY,
+    failed_count integer NOT NULL,
+    failed_at    timestamptz NOT NULL
 );
 
 -- a signed-in browser, a script's token, or a paired patrol phone
