@@ -17,7 +17,7 @@ import { LinkState, pictureOf } from "./CamerasPage";
 import { RulesPanel } from "./RulesPanel";
 
 export function CameraPage({ camera }: { camera: Camera }) {
-  const { t, said } = useWords();
+  const { t, said, say } = useWords();
   const mayWatch = useCan("watch");
   const mayRegister = useCan("register");
   const areas = useAreaNames();
@@ -53,6 +53,8 @@ export function CameraPage({ camera }: { camera: Camera }) {
           <div className="camera-live">
             {clip ? (
               <Clip src={`${BASE}/events/${clip}/clip.mp4`} testId="camera-clip" />
+            ) : !camera.enabled ? (
+              <p className="live-note">{say("link", "disabled")}</p>
             ) : mayWatch ? (
               <LiveView camera={camera.id} focus label={camera.name} testId="camera-live" />
             ) : (

@@ -102,7 +102,9 @@ function Grid({ cameras }: { cameras: Camera[] }) {
           onClick={follow}
           data-testid={`camera-tile-${camera.id}`}
         >
-          <LiveView camera={camera.id} label={camera.name} testId={`camera-live-${camera.id}`} />
+          {camera.enabled && (
+            <LiveView camera={camera.id} label={camera.name} testId={`camera-live-${camera.id}`} />
+          )}
           <span className="tile-foot">
             <b>{camera.name}</b>
             <span className="space" />
