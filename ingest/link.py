@@ -18,6 +18,7 @@ from models.clock import Clock
 from models.frame import DecodeMode, Frame
 
 FROZEN_AFTER_S = 8.0
+TRYING = frozenset({LinkState.CONNECTING, LinkState.PROBING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +152,8 @@ class CameraLink:
 
     def _judge(self) -> tuple[LinkState, str]:
         status = self.main.status
+        if self.main.failed is not None and status.state in TRYING:  # or every attempt would be news on every wall
+            return self.main.failed, status.reason
         if status.state is not LinkState.STREAMING:
             return status.state, status.reason
         same_since_s = self.gate.same_since_s

@@ -107,6 +107,8 @@ class StreamLink:
         self.meter = Meter()
         self.status = Status(LinkState.IDLE, "", clock.utc_now())
         self.last_packet: Packet | None = None
+        self.failed: LinkState | None = None
+        """What the last attempt came to, until there is a picture again."""
         self._before = follows
         self._holes: deque[Hole] = deque(maxlen=HOLES_KEPT)
         self.damaged_total = 0
@@ -160,9 +162,11 @@ class StreamLink:
                 reason = f"internal error: {type(error).__name__}"
             if self._stopping.is_set():
                 break
+            known = (self.failed, self.status.reason) == (state, reason)
+            self.failed = state
             self._set(state, reason)
             wait_s = self._backoff.next_s(slow=state is not LinkState.BACKOFF)
-            log.info("stream %s: %s; again in %.1f s", self.name, reason, wait_s)
+            log.log(logging.DEBUG if known else logging.INFO, "stream %s: %s; tried again", self.name, reason)
             self._stopping.wait(wait_s)
         self._set(LinkState.IDLE, "stopped")
 
@@ -179,7 +183,7 @@ class StreamLink:
                 if self._stopping.is_set():
                     raise LinkFailure(client.peer, "stopped")
                 client.open(config.open_timeout_s)
-            self._set(LinkState.PROBING, "")
+            self._set(LinkState.PROBING, self.status.reason)
             began_s = self._clock.monotonic_s()
             self._read(client, began_s)
         finally:
@@ -208,6 +212,7 @@ class StreamLink:
             packet = self._packet(unit, timeline, order, now_s)
             if not started:
                 started = True
+                self.failed = None
                 self._set(LinkState.STREAMING, "")
             for take in self._takers:
                 take(packet)

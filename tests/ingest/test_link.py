@@ -3,6 +3,7 @@
 import contextlib
 import queue
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -163,6 +164,22 @@ def test_an_unreachable_camera_is_given_up_in_time(watch: Callable[..., Watched]
         watched = watch(loopback(port), open_timeout_s=0.5)
         assert "no answer" in watched.until(in_state(LinkState.BACKOFF)).reason
         assert time.monotonic() - began_s < 3
+
+
+def test_a_dead_camera_is_told_once_however_often_it_is_tried(watch: Callable[..., Watched]) -> None:
+    """Each attempt would else be news on every wall."""
+    tries = threading.Semaphore(0)
+
+    def hang_up(connection: socket.socket, server: HostileServer) -> None:
+        server.read_request(connection)
+        tries.release()
+
+    with HostileServer(hang_up) as server:
+        watched = watch(loopback(server.port))
+        watched.until(in_state(LinkState.BACKOFF))
+        for _ in range(4):
+            assert tries.acquire(timeout=8)
+        assert watched.states.empty()
 
 
 def test_dead_cameras_do_not_hold_up_a_living_one(watch: Callable[..., Watched], cameras: CameraServer) -> None:
