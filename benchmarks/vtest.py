@@ -34,7 +34,7 @@ family = "yolo8"
 file = "yolo11n.onnx"
 licence = "AGPL-3.0"
 input = { long_px = 640, colour = "rgb", mean = [0, 0, 0], std = [255, 255, 255] }
-output = { conf_high = 0.33, conf_low = 0.15, nms_iou = 0.6, classes_total = 80 }
+output = { conf_high = 0.4, conf_low = 0.25, nms_iou = 0.6, classes_total = 80 }
 classes = { 0 = "person" }
 """
 
