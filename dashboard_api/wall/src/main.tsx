@@ -3,6 +3,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import "./styles/mantine.css";
 import "./styles/base.css";
+import "./styles/pages.css";
 import "./styles/wall.css";
 import "./styles/pane.css";
 import "./styles/media.css";
