@@ -3,7 +3,10 @@
 `python -m benchmarks bench_store bench_demo` runs only those; `--json` prints their lines as they are.
 """
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,6 +15,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ONE_MAY_TAKE_S = 1200
+END_WITHIN_S = 15
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -37,13 +41,17 @@ def main(arguments: Sequence[str]) -> int:
 def rows(name: str) -> Iterator[dict[str, Any]]:
     """Yield what one benchmark reports; what it says else goes to the terminal."""
     command = [sys.executable, "-m", f"benchmarks.{name}", "--json"]
+    # a session of its own: what it started ends with it, however it ends
+    process = subprocess.Popen(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
-        done = subprocess.run(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, timeout=ONE_MAY_TAKE_S)  # noqa: PLW1510
+        said, _ = process.communicate(timeout=ONE_MAY_TAKE_S)
     except subprocess.TimeoutExpired:
         yield {"bench": name, "metric": f"did not end within {ONE_MAY_TAKE_S} s", "broke": True}
         return
+    finally:
+        end_all(process)
     reported = 0
-    for text in done.stdout.splitlines():
+    for text in said.splitlines():
         try:
             row = json.loads(text)
         except ValueError:
@@ -51,8 +59,17 @@ def rows(name: str) -> Iterator[dict[str, Any]]:
         if isinstance(row, dict):
             reported += 1
             yield row
-    if not reported or done.returncode not in (0, 1):
-        yield {"bench": name, "metric": f"ended with exit code {done.returncode}", "broke": True}
+    if not reported or process.returncode not in (0, 1):
+        yield {"bench": name, "metric": f"ended with exit code {process.returncode}", "broke": True}
+
+
+def end_all(process: subprocess.Popen[str]) -> None:
+    """End a benchmark and what it left behind, first politely."""
+    for number, wait_s in ((signal.SIGINT, END_WITHIN_S), (signal.SIGKILL, None)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(wait_s)
 
 
 def line(row: dict[str, Any]) -> str:
