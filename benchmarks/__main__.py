@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,15 +42,18 @@ def main(arguments: Sequence[str]) -> int:
 def rows(name: str) -> Iterator[dict[str, Any]]:
     """Yield what one benchmark reports; what it says else goes to the terminal."""
     command = [sys.executable, "-m", f"benchmarks.{name}", "--json"]
-    # a session of its own: what it started ends with it, however it ends
-    process = subprocess.Popen(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    try:
-        said, _ = process.communicate(timeout=ONE_MAY_TAKE_S)
-    except subprocess.TimeoutExpired:
-        yield {"bench": name, "metric": f"did not end within {ONE_MAY_TAKE_S} s", "broke": True}
-        return
-    finally:
-        end_all(process)
+    with tempfile.TemporaryFile("w+") as output:  # a pipe would stay open as long as anything it forgot
+        # a session of its own: what it started ends with it, however it ends
+        process = subprocess.Popen(command, cwd=HERE.parent, stdout=output, start_new_session=True)
+        try:
+            process.wait(ONE_MAY_TAKE_S)
+        except subprocess.TimeoutExpired:
+            yield {"bench": name, "metric": f"did not end within {ONE_MAY_TAKE_S} s", "broke": True}
+            return
+        finally:
+            end_all(process)
+        output.seek(0)
+        said = output.read()
     reported = 0
     for text in said.splitlines():
         try:
@@ -63,7 +67,7 @@ def rows(name: str) -> Iterator[dict[str, Any]]:
         yield {"bench": name, "metric": f"ended with exit code {process.returncode}", "broke": True}
 
 
-def end_all(process: subprocess.Popen[str]) -> None:
+def end_all(process: subprocess.Popen[bytes]) -> None:
     """End a benchmark and what it left behind, first politely."""
     for number, wait_s in ((signal.SIGINT, END_WITHIN_S), (signal.SIGKILL, None)):
         with contextlib.suppress(ProcessLookupError):
