@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -73,6 +74,13 @@ def frame_of(picture: av.VideoFrame, number: int, *, fps: float, camera_id: str)
         v=chroma[1],
         key=number == 0,
     )
+
+
+def bgr(frame: Frame) -> NDArray[np.uint8]:
+    """Return a frame as other libraries want it."""
+    chroma = np.concatenate([frame.u.reshape(-1), frame.v.reshape(-1)]).reshape(-1, frame.y.shape[1])
+    colour = cv2.cvtColor(np.concatenate([frame.y, chroma]), cv2.COLOR_YUV2BGR_I420)
+    return np.asarray(colour, np.uint8)
 
 
 def truth() -> Truth | None:

@@ -36,7 +36,7 @@ class OpenVinoEngine:
             settings["INFERENCE_PRECISION_HINT"] = HINTS[precision]
         if device == "CPU":
             settings |= {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": min(REQUESTS, threads)}
-        self._compiled = core.compile_model(_with_normalisation(core.read_model(weights), sidecar), device, settings)
+        self._compiled = core.compile_model(with_normalisation(core.read_model(weights), sidecar), device, settings)
         self._requests = [self._compiled.create_infer_request() for _ in range(REQUESTS)]
         self._pictures: list[dict[tuple[int, int], NDArray[np.uint8]]] = [{} for _ in range(REQUESTS)]
 
@@ -90,7 +90,8 @@ class OpenVinoEngine:
             request.set_callback(lambda _data: None, None)
 
 
-def _with_normalisation(model: ov.Model, sidecar: Sidecar) -> ov.Model:
+def with_normalisation(model: ov.Model, sidecar: Sidecar) -> ov.Model:
+    """Make a network take (1, height, width, 3) bytes as they are, of any size that it can."""
     wants = sidecar.input
     steps = PrePostProcessor(model)
     colour = ColorFormat.BGR if wants.colour == "bgr" else ColorFormat.RGB
