@@ -96,7 +96,8 @@ class AlarmCentre:
         self._admitted = wanted
 
     def _is_known(self, unit_id: str) -> bool:
-        return unit_id in self.committer.supervision.units
+        """Until the registry has been read nobody is a stranger: what waited for us must not share their allowance."""
+        return not self.committer.knows_units or unit_id in self.committer.supervision.units
 
     def _tell_floods(self) -> None:
         """On the committer's thread: an event for each unit that began to flood."""

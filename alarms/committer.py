@@ -78,6 +78,11 @@ class Committer:
         self.intake = Intake(self.supervision)
         self.stats = CommitterStats()
 
+    @property
+    def knows_units(self) -> bool:
+        """Whether the registry has been read."""
+        return self._registry_version is not None
+
     def stop(self) -> None:
         """End `run` after the batch in hand; what is not stored by then is not answered either."""
         self._stopping.set()

@@ -24,6 +24,7 @@ from psycopg.conninfo import make_conninfo
 from benchmarks.harness import Report
 from models.event import Event, EventKind, Priority, SourceKind
 from models.store import events, rollups
+from models.store.engine import probe
 from models.store.json_column import Jsonb
 from models.store.migrate import migrate
 from models.store.pool import Store
@@ -164,13 +165,18 @@ def bench_writing(report: Report) -> None:
 # ── S2 ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def fill(store: Store, count: int, until: datetime) -> None:
-    """Make ``count`` events over the last days, a day at a time, by the server itself."""
+def fill(dsn: str, count: int, until: datetime) -> str:
+    """Make ``count`` events over the last days, a day at a time, by the server itself; return the engine's name.
+
+    One connection after the other: one of the engines can serve no more.
+    """
+    with psycopg.connect(dsn) as conn:
+        engine = probe(conn)
     each = count // DAYS
     for day in range(DAYS):
         start = until - timedelta(days=day + 1)
-        with psycopg.connect(store.dsn) as conn:
-            store.engine.ensure_partitions(conn, "event", start, ahead_days=1)
+        with psycopg.connect(dsn) as conn:
+            engine.ensure_partitions(conn, "event", start, ahead_days=1)
             conn.execute(
                 """INSERT INTO event (time, id, received_at, area, kind, source_kind, source_id, priority, label, score,
                                       track_id, rule_id, rule_version, x0, y0, x1, y1, attrs)
@@ -181,11 +187,12 @@ def fill(store: Store, count: int, until: datetime) -> None:
                          FROM generate_series(1, %s) AS n) AS made""",
                 (DISTRICT, COMMUNITIES, CAMERAS - 1, start, each),
             )
-    with psycopg.connect(store.dsn, autocommit=True) as conn:
+    with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute("ANALYZE event")
-    store.engine.rebuild_rollups(store.dsn, until - timedelta(days=DAYS + 1), until)
-    with psycopg.connect(store.dsn, autocommit=True) as conn:
-        conn.execute("VACUUM ANALYZE" if store.engine.name == "plain" else "ANALYZE")
+    engine.rebuild_rollups(dsn, until - timedelta(days=DAYS + 1), until)
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        conn.execute("VACUUM ANALYZE" if engine.name == "plain" else "ANALYZE")
+    return engine.name
 
 
 def p95_ms(ask: Callable[[], Any], times: int = ASKS) -> float:
@@ -197,14 +204,13 @@ def p95_ms(ask: Callable[[], Any], times: int = ASKS) -> float:
     return statistics.quantiles(taken_ms, n=20)[-1]
 
 
-def bench_reading(report: Report, store: Store, count: int, scale: str) -> None:
+def bench_reading(report: Report, dsn: str, count: int, scale: str) -> None:
     """S2: what the wall and the timeline ask, over a month of a district."""
     until = datetime.now(UTC)
     begun_s = time.perf_counter()
-    fill(store, count, until)
-    name = store.engine.name
+    name = fill(dsn, count, until)
     report.add(f"S2 {name}: made, with rollups", count / (time.perf_counter() - begun_s), "rows/s", scale=scale)
-    with store.transaction() as conn:
+    with Store(dsn, max_size=1, timeout_s=5) as store, store.transaction() as conn:
         newest, _ = events.listing(conn, [DISTRICT], limit=500)
         ids = [event.id for event in newest]
 
@@ -271,15 +277,11 @@ def main() -> int:
     bench_writing(report)
     with running_server(**DURABLE) as server:
         migrate(server.dsn)
-        with Store(server.dsn) as store:
-            bench_reading(report, store, options.events, f"{options.events:,} events over {DAYS} days")
+        bench_reading(report, server.dsn, options.events, f"{options.events:,} events over {DAYS} days")
     try:
         with timescale(options.timescale_events) as (dsn, scale):
             migrate(dsn)
-            store = Store(dsn, max_size=1, timeout_s=5)
-            store.open()
-            bench_reading(report, store, options.timescale_events, f"{scale}, {DAYS} days")
-            store.close()
+            bench_reading(report, dsn, options.timescale_events, f"{scale}, {DAYS} days")
     except pytest.skip.Exception as missing:
         report.add("S2 timescale", None, "ms", note=str(missing))
     return 1 if report.failed else 0

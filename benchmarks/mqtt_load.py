@@ -125,7 +125,11 @@ class LoadFleet:
         unit.seq += 1
         unit.sent_s[unit.seq] = time.perf_counter()
         payload = event(unit.id, self._boot, unit.seq)
-        unit.outbound += publish(f"aw/1/u/{unit.id}/evt", payload, unit.seq % 65535 + 1)
+        self.send(unit, publish(f"aw/1/u/{unit.id}/evt", payload, unit.seq % 65535 + 1))
+
+    def send(self, unit: LoadUnit, data: bytes) -> None:
+        """Send a packet, now or as soon as there is room."""
+        unit.outbound += data
         self._flush(unit)
 
     def turn(self, timeout_s: float = 0.0) -> None:

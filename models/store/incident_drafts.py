@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from psycopg import Connection, sql
-from psycopg.types.json import Jsonb
 
 from models.event import Event, EventKind, Priority, SourceKind
 from models.incident import EntryKind, IncidentState
 from models.store import audit, incidents
 from models.store.incidents import SYSTEM_ACTOR
+from models.store.json_column import Jsonb
 
 _COLUMNS = sql.SQL("""
     id, area, place, kind, priority, state, owner, source_kind, source_id, opened_at, last_event_at, event_count,

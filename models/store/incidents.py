@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from psycopg import Connection, sql
-from psycopg.types.json import Jsonb
 
 from models import wire
 from models.event import EventKind, Priority, SourceKind
 from models.incident import Disposition, EntryKind, Incident, IncidentEntry, IncidentState
 from models.store import audit, feed
+from models.store.json_column import Jsonb
 from models.store.paging import number_cursor
 
 SYSTEM_ACTOR = "alertwall"

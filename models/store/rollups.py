@@ -63,6 +63,7 @@ def by_time(
         """SELECT time_bucket(%s, bucket) AS at, kind, sum(n)::bigint FROM event_1m
            WHERE district = %s AND bucket >= %s AND bucket < %s GROUP BY 1, 2 ORDER BY 1, 2""",
         (width, district, since, until),
+        binary=True,
     ).fetchall()
 
 
@@ -74,4 +75,5 @@ def by_source(
         """SELECT bucket, source_id, kind, sum(n)::bigint FROM event_1h
            WHERE source_id = ANY(%s) AND bucket >= %s AND bucket < %s GROUP BY 1, 2, 3 ORDER BY 1, 2, 3""",
         (list(source_ids), since, until),
+        binary=True,
     ).fetchall()

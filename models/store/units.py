@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from psycopg import Connection, errors, sql
-from psycopg.types.json import Jsonb
 
 from models.errors import BadInput, Conflict, NotFound
+from models.store.json_column import Jsonb
 from models.unit import ArmState, ConnState, Unit, UnitState
 
 WRITABLE = frozenset({"name", "area", "place", "lat", "lon", "heartbeat_s", "silence_limit_s", "enabled"})

@@ -1,5 +1,6 @@
 """The line to the broker: who may sign in, what the broker refuses, and what is too large."""
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -46,6 +47,22 @@ def test_unit_registered_while_running_may_sign_in(mosquitto_town: Town) -> None
         eventually(lambda: not fresh.unit.online, what="the disabled unit is out")
     finally:
         fresh.stop()
+
+
+def test_backlog_of_a_restart_is_stored_whole(mosquitto_town: Town) -> None:
+    """What the broker kept for us meets a centre that has not read the registry yet: none of it is shed."""
+    town, ids, each = mosquitto_town, [f"U{number}" for number in range(10)], 50
+    town.register(*ids)
+    town.start().stop()
+    speaker = town.speaker()
+    for seq in range(1, each + 1):
+        for unit_id in ids:
+            body = {"v": 1, "unit": unit_id, "boot": "b", "seq": seq, "kind": "test", "code": "RP"}
+            speaker.client.publish(f"aw/1/u/{unit_id}/evt", json.dumps(body), qos=1)
+    speaker.say("aw/1/u/U0/tel", {"v": 1, "boot": "b"})
+    centre = town.start()
+    eventually(lambda: town.count("alarm_message") == each * len(ids), what="all of it stored")
+    assert centre.rates.shed_total == 0
 
 
 @pytest.mark.parametrize("size", [5000, 60_000, MIB], ids=["above ours", "below the broker's", "above the broker's"])

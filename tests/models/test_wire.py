@@ -52,7 +52,8 @@ def test_states_are_named_by_the_id_of_their_thing() -> None:
         UnitState(unit_id="U1", conn=ConnState.ONLINE, arm=ArmState.ARMED_AWAY, points_open=(3,))
     )
     assert (unit["id"], unit["conn"], unit["arm"], unit["points_open"]) == ("U1", "online", "armed_away", [3])
-    assert "unit_id" not in unit
+    hidden = {"unit_id", "loss_stage"}
+    assert set(unit) == {field for field in UnitState.__dataclass_fields__ if field not in hidden} | {"id"}
     camera = wire.camera_state_json(
         CameraState(
             camera_id="gate", worker_id="worker-1", state=LinkState.STREAMING, reason="", since=AT, updated_at=AT
@@ -65,7 +66,7 @@ def test_states_are_named_by_the_id_of_their_thing() -> None:
 
 
 def test_an_incident_is_all_json() -> None:
-    """Enums as text, tuples as lists."""
+    """Every field is there: enums as text, tuples as lists."""
     body = wire.incident_json(
         Incident(
             id=1,
@@ -82,6 +83,7 @@ def test_an_incident_is_all_json() -> None:
             cameras=("gate",),
         )
     )
+    assert set(body) == set(Incident.__dataclass_fields__)
     assert (body["kind"], body["priority"], body["cameras"]) == ("panic", 1, ["gate"])
     assert json.loads(json.dumps(body)) == body
 
