@@ -1,5 +1,6 @@
 """`alertwall api`: serve the wall and its API until told to stop."""
 
+import asyncio
 import logging
 import socket
 import threading
@@ -20,6 +21,7 @@ from models.store.pool import Store
 PART_KIND = "api"
 POOL_MAX = 16
 GRACE_S = 3
+FAREWELL_S = 1.0
 PRUNE_EVERY_BEATS = 3600
 WS_MAX_BYTES = 64 * 1024
 HEAD_MAX_BYTES = 32 * 1024
@@ -45,7 +47,15 @@ class ApiServer(uvicorn.Server):
         """Close what streams, then the rest."""
         self._context.watch.cut_all()
         self._context.hub.end_viewers()
+        asyncio.get_running_loop().call_later(FAREWELL_S, self._drop_stuck)
         await super().shutdown(sockets)
+
+    def _drop_stuck(self) -> None:
+        """Let go of those whose last words nobody takes."""
+        for connection in list(self.server_state.connections):
+            transport = connection.transport
+            if transport is not None and transport.is_closing():
+                transport.abort()
 
 
 def run(site: Site, *, part_id: str = "api-1", port: int | None = None, clock: Clock | None = None) -> int:

@@ -21,7 +21,9 @@ ENLARGE_MOST = 2.0
 REGION_LEAST_PX = 160
 """Of detector input: below it an object lacks its surroundings."""
 CONTEXT = 0.35
-"""Of a box's longer side, added all around it."""
+"""Of a box's longer side, added all around it ..."""
+CONTEXT_MOST_PX = 48
+"""... but no more of detector input: what moves in one large patch is a crowd, not a giant."""
 SIZES_STEP_PX = 64
 """Regions come in few sizes, so that a runtime prepares few."""
 
@@ -81,7 +83,7 @@ class Planner:
     def _around(self, box: Sequence[float]) -> Rect:
         """Return a box with its surroundings, no smaller than a region may be, inside the frame where possible."""
         left, top, right, bottom = box
-        margin = CONTEXT * max(right - left, bottom - top)
+        margin = min(CONTEXT * max(right - left, bottom - top), CONTEXT_MOST_PX / self._scale)
         least = REGION_LEAST_PX / self._scale
         wide, high = max(right - left + 2 * margin, least), max(bottom - top + 2 * margin, least)
         return self._placed((left + right) / 2, (top + bottom) / 2, wide, high)

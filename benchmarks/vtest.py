@@ -170,6 +170,13 @@ def look_at_all(
     looker.on_ready(lambda: None)
 
 
+def look_at(looker: NetworkDetector, frame: Frame, views: Sequence[View]) -> Detections:
+    """Pass one frame through ``looker``."""
+    answers: list[Detections] = []
+    look_at_all(looker, [frame], lambda _frame, found: answers.append(found), views_of=lambda _frame: views)
+    return answers[0]
+
+
 def people(found: Detections) -> Detections:
     """Return the boxes of people; their label is the first in every sidecar here."""
     return found[found.class_id == 0]

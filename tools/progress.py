@@ -97,9 +97,13 @@ def run(
         command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            kept.append(line.rstrip())
-            on_line(line)
+        try:
+            for line in process.stdout:
+                kept.append(line.rstrip())
+                on_line(line)
+        except BaseException:  # told to stop: the command is not left to itself
+            process.terminate()
+            raise
     if process.returncode:
         why, shown = explain(list(kept))
         raise Failed(f"{why}`{' '.join(command)}` failed:\n    " + "\n    ".join(shown))

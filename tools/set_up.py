@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -195,6 +196,7 @@ GOALS: dict[str, tuple[Callable[[], None], ...]] = {
 
 def main(goal: str) -> int:
     """Do what ``goal`` needs and was not done yet."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         alone()
         enough_room(goal)

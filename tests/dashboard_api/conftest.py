@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from anyio import open_file  # noqa: F401  (loaded late, in a request, pytest's rewriting of it breaks Python 3.11)
 
 from models.store.launcher import EmbeddedPostgres
 from models.store.pool import Store
