@@ -14,6 +14,8 @@ HEAD_WITHIN_S = 15.0
 SILENT_PEER_S = 30
 """The other side must acknowledge what was sent within this: a stopped reader's connection is then no more."""
 PROBE_EVERY_S = 10
+LINGER_S = 1.0
+"""Closing on what still arrives resets the connection, and the answer with it: so long it is read and dropped."""
 
 BAD_REQUEST = {
     "type": "about:blank",
@@ -46,12 +48,15 @@ class BoundedConnection(H11Protocol):
     """HTTP/1.1 whose requests must begin in time; what is no HTTP is answered with a problem too."""
 
     _head_due: asyncio.TimerHandle | None = None
+    _ending: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
+        if self._ending is not None:
+            return
         super().data_received(data)
         if self.conn.their_state is h11.IDLE:
             self._await_head()
@@ -60,6 +65,8 @@ class BoundedConnection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_came()
+        if self._ending is not None:
+            self._ending.cancel()
         super().connection_lost(exc)
 
     def on_response_complete(self) -> None:
@@ -83,8 +90,10 @@ class BoundedConnection(H11Protocol):
             for event in events:
                 self.transport.write(self.conn.send(event) or b"")
         except h11.LocalProtocolError:
-            pass  # an answer is under way already
-        self.transport.close()
+            self.transport.close()  # an answer is under way already
+            return
+        self._ending = self.loop.call_later(LINGER_S, self.transport.close)
+        self.transport.write_eof()
 
     def _await_head(self) -> None:
         if self._head_due is None:

@@ -161,8 +161,11 @@ class Stream:
         self.headers = _headers(response)
 
     def read(self) -> bytes:
-        """Return the next piece, empty at the end. Blocking."""
-        return self._response.read(CHUNK_BYTES)
+        """Return the next piece, empty at the end; `http.client.IncompleteRead` when it came too early. Blocking."""
+        piece = self._response.read(CHUNK_BYTES)
+        if not piece and self._response.length:  # http.client says so of chunks, but not of an announced length
+            raise http.client.IncompleteRead(b"", self._response.length)
+        return piece
 
     def close(self) -> None:
         """Let the worker go."""

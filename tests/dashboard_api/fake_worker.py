@@ -1,5 +1,6 @@
 """A worker's small port as the contract has it, without any camera behind it."""
 
+import asyncio
 import json
 import re
 import threading
@@ -11,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tests.dashboard_api.served import Served
@@ -20,10 +22,24 @@ PICTURE = b"\xff\xd8\xff\xe0 a picture \xff\xd9"
 CLIP = b"\0\0\0\x18ftypmp42" + b"clip" * 50_000
 HANG_MAX_S = 10
 LONG = "long"
-"""A camera whose clips are longer than any buffer."""
+"""A camera whose clips go on until somebody closes them."""
+LONG_PAUSE_S = 0.005
+"""Between two pieces of such a clip: enough for any buffer to fill, not enough to take the machine."""
+SHORT = "short"
+"""A camera whose worker dies in the middle of a clip of announced length."""
 PEER = "peer-0123456789abcdef"
 HELLO = {"mime": 'video/mp4; codecs="avc1.42c01e"', "width_px": 640, "height_px": 360}
 FRAGMENTS = [b"init-segment", b"fragment-1", b"fragment-2"]
+
+
+class _Dying(Response):
+    """Announces a whole clip, sends half of it, and closes."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        length = str(len(CLIP)).encode()
+        headers = [(b"content-type", b"video/mp4"), (b"content-length", length)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": CLIP[: len(CLIP) // 2], "more_body": True})
 
 
 class FakeWorker(Served):
@@ -67,6 +83,8 @@ class FakeWorker(Served):
         await run_in_threadpool(self.free.wait, HANG_MAX_S)
         if request.path_params["id"] == LONG:
             return StreamingResponse(self._long(), media_type="video/mp4")
+        if request.path_params["id"] == SHORT:
+            return _Dying()
         part = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
         if part is None:
             return Response(CLIP, media_type="video/mp4")
@@ -79,8 +97,9 @@ class FakeWorker(Served):
     async def _long(self) -> AsyncIterator[bytes]:
         self.clips_open += 1
         try:
-            for _ in range(2000):
+            while True:
                 yield CLIP
+                await asyncio.sleep(LONG_PAUSE_S)
         finally:
             self.clips_open -= 1
 

@@ -48,7 +48,14 @@ class Served:
     def _run(self) -> None:
         with asyncio.Runner() as runner:
             self._loop = runner.get_loop()
-            runner.run(self._server.serve([self._socket]))
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        await self._server.serve([self._socket])
+        for connection in list(self._server.server_state.connections):
+            if connection.transport is not None:  # it still waits for a reader that takes nothing
+                connection.transport.abort()
+        await asyncio.sleep(0)  # what was closed lets go of its socket in the loop's next round
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -36,13 +36,17 @@ class Sse:
         self._timeout_s = timeout_s
         self._connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=timeout_s)
         self._connection.sock = socket.socket()
-        if receive_buffer_bytes is not None:
-            self._connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
-        self._connection.sock.settimeout(timeout_s)
-        self._connection.sock.connect(("127.0.0.1", served.port))
-        headers = {"Cookie": f"alertwall_login={secret}"} | ({"Last-Event-ID": after} if after else {})
-        self._connection.request("GET", path, headers=headers)
-        self.answer = self._connection.getresponse()
+        try:
+            if receive_buffer_bytes is not None:
+                self._connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+            self._connection.sock.settimeout(timeout_s)
+            self._connection.sock.connect(("127.0.0.1", served.port))
+            headers = {"Cookie": f"alertwall_login={secret}"} | ({"Last-Event-ID": after} if after else {})
+            self._connection.request("GET", path, headers=headers)
+            self.answer = self._connection.getresponse()
+        except BaseException:
+            self._connection.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
