@@ -35,6 +35,8 @@ RETRY_S = 0.25
 
 log = logging.getLogger(__name__)
 
+Take = Callable[[psycopg.Connection, Clock, Sequence[Event], AlarmsConfig], object]
+"""How events become incidents: `triage.take`, or `triage.open_alone` when that has failed."""
 Answer = Callable[[Sequence[Delivery], Sequence[tuple[str, bytes]]], None]
 """Told after COMMIT: deliveries to be pubacked, and receipts (topic, payload)."""
 
@@ -130,17 +132,17 @@ class Committer:
 
     # ── one transaction ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _persist(self, items: list[Item], found: Findings) -> None:
+    def _persist(self, items: list[Item], found: Findings, take: Take = triage.take) -> None:
         """Store all of it, in as many transactions as it takes; returns only when done or stopped."""
         reused: list[Item] = []
 
         def write() -> None:
-            reused[:] = self._write(items, found)
+            reused[:] = self._write(items, found, take)
 
         try:
             done = self._persistently(write)
         except Exception as refused:  # noqa: BLE001  (one poisoned message must not end the receiving of alarms)
-            self._persist_parts(items, found, refused)
+            self._persist_parts(items, found, refused, take)
             return
         if not done:
             self.supervision.give_back(found)
@@ -151,9 +153,9 @@ class Committer:
             for item in reused:
                 log.warning("%s: sends another event under a number that it has used", item.delivery.topic)
                 self.intake.keep_reused(item)
-            self._persist(reused, self.supervision.take(states=False))
+            self._persist(reused, Findings())
 
-    def _persist_parts(self, items: list[Item], found: Findings, refused: Exception) -> None:
+    def _persist_parts(self, items: list[Item], found: Findings, refused: Exception, take: Take) -> None:
         if found and items:
             self._persist([], found)
             self._persist(items, Findings())
@@ -161,18 +163,23 @@ class Committer:
             half = len(items) // 2
             self._persist(items[:half], Findings())
             self._persist(items[half:], Findings())
+        elif not items and len(pieces := found.pieces()) > 1:
+            for piece in pieces:
+                self._persist([], piece)
+        elif take is triage.take and (found.events or any(item.event for item in items)):
+            log.error("an alarm cannot be joined to others and gets an incident of its own", exc_info=refused)
+            self._persist(items, found, triage.open_alone)
         elif items and items[0].quarantined is None:
             log.warning("%s: the database refuses it: %s", items[0].delivery.topic, refused)
             self.intake.refuse(items[0], f"{getattr(refused, 'sqlstate', None) or ''} {type(refused).__name__}".strip())
             self._persist(items, self.supervision.take(states=False))
-        elif not items and len(pieces := found.pieces()) > 1:
-            for piece in pieces:
-                self._persist([], piece)
         else:
             log.error("the database refuses what alertwall itself has noted, it is dropped", exc_info=refused)
+            for item in items:
+                item.key = None  # no receipt: the unit keeps it
             self._tell_stored(items)
 
-    def _write(self, items: Sequence[Item], found: Findings) -> list[Item]:
+    def _write(self, items: Sequence[Item], found: Findings, take: Take) -> list[Item]:
         """Store it; returns the items whose key an earlier, other message has."""
         keyed = [(item.key, item) for item in items if item.key is not None and item.message is not None]
         messages: dict[Key, Item] = {}
@@ -185,12 +192,14 @@ class Committer:
                 {key: item.event.id for key, item in messages.items() if item.event is not None},
             )
             happened = [item.event for key, item in messages.items() if key in fresh and item.event is not None]
+            happened += [item.event for item in items if item.message is None and item.event is not None]
             happened += found.events
             new_ids = set(events.write(conn, happened, triage=False))
             self._write_findings(conn, found)
             repeated += [item for key, item in messages.items() if key not in fresh]
             gists = alarm_messages.gists(conn, {item.key for item in repeated if item.key is not None})
-            self._triage(conn, [event for event in _once(happened) if event.id in new_ids])
+            if fresh_events := [event for event in _once(happened) if event.id in new_ids]:
+                take(conn, self._clock, fresh_events, self._settings)
         self.stats.batches_total += 1
         self.stats.stored_total += len(fresh)
         self.stats.repeated_total += len(repeated)
@@ -208,27 +217,29 @@ class Committer:
             ],
         )
 
-    def _triage(self, conn: psycopg.Connection, happened: Sequence[Event]) -> None:
-        if happened:
-            triage.take(conn, self._clock, happened, self._settings)
-
     def _empty_triage_queue(self) -> None:
-        """Put through triage what workers have queued; an event that cannot be is named and left to the timeline."""
+        """Put through triage what workers have queued; an event that cannot be read is left to the timeline."""
         try:
             self._persistently(lambda: self._take_queued(TRIAGE_LIMIT))
         except Exception:  # noqa: BLE001  (one event that cannot be read must not end the receiving of alarms)
             for _ in range(TRIAGE_LIMIT):
-                try:
-                    self._persistently(lambda: self._take_queued(1))
-                except Exception:
-                    log.exception("an event cannot pass triage")
-                    self._persistently(self._drop_queued)
+                self._empty_triage_queue_by_one()
 
-    def _take_queued(self, limit: int) -> None:
+    def _empty_triage_queue_by_one(self) -> None:
+        for take in (triage.take, triage.open_alone):
+            try:
+                self._persistently(lambda take=take: self._take_queued(1, take))  # type: ignore[misc]
+            except Exception:
+                log.exception("an event cannot pass %s", take.__name__)
+            else:
+                return
+        self._persistently(self._drop_queued)
+
+    def _take_queued(self, limit: int, take: Take = triage.take) -> None:
         with self._store.transaction() as conn:
             waiting = events.take_triage(conn, limit)
             if waiting:
-                triage.take(conn, self._clock, waiting, self._settings)
+                take(conn, self._clock, waiting, self._settings)
 
     def _drop_queued(self) -> None:
         with self._store.transaction() as conn:

@@ -25,7 +25,10 @@ Key = tuple[str, str, int]
 
 @dataclass(slots=True)
 class Item:
-    """One delivery and what becomes of it. ``key`` is set when the unit gets a receipt."""
+    """One delivery and what becomes of it. ``key`` is set when the unit gets a receipt.
+
+    An event without a message is one whose number an earlier message has.
+    """
 
     delivery: Delivery
     key: Key | None = None
@@ -75,7 +78,7 @@ class Intake:
         if event is None or self._is_repeated(delivery, Reason.NUMBER_REUSED):
             return
         again = event_id(event.id, event.device_time, event.kind, event.attrs)
-        self._supervision.tell(replace(event, id=again, attrs={**event.attrs, "number_reused": True}))
+        item.event = replace(event, id=again, attrs={**event.attrs, "number_reused": True})
         detail = "an earlier event has the same boot and seq"
         item.quarantined = _quarantined(delivery, Quarantined(Reason.NUMBER_REUSED, detail, delivery.unit_id))
 

@@ -1,6 +1,6 @@
 """alertwall's own parts are watched like everybody else: a worker or an API that no longer beats is an event."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from alarms import triage
 from alarms.supervision import common_area, system_event
@@ -12,7 +12,8 @@ from models.store.pool import Store
 
 LATE_AFTER = timedelta(seconds=10)
 BLIND_AFTER_S = 5.0
-"""After a pause in our own looking (a start, a database that was away) parts have their ten seconds anew."""
+"""After a pause in our own looking (a start, a database that was away), or when the wall clock was set by more than
+this, parts have their ten seconds anew."""
 FORGOTTEN_AFTER = timedelta(hours=1)
 """A part that was already away for so long before this core started has been taken out of service."""
 WATCHED_KINDS = frozenset({"worker", "api"})
@@ -29,6 +30,7 @@ class PartWatch:
         self._started_at = clock.utc_now()
         self._told: set[str] | None = None
         self._looked_s = float("-inf")
+        self._looked_at = self._started_at
         self._judge_from_s = 0.0
 
     def check(self) -> None:
@@ -42,10 +44,11 @@ class PartWatch:
                 for part in parts.listing(conn)
                 if part.kind in WATCHED_KINDS and part.heartbeat_at > self._started_at - FORGOTTEN_AFTER
             ]
-            late = {part.id for part in watched if now - part.heartbeat_at > LATE_AFTER}
-            if now_s - self._looked_s > BLIND_AFTER_S:
+            # a beat of the future is of a clock that has since been set back: also no sign of life
+            late = {part.id for part in watched if abs(now - part.heartbeat_at) > LATE_AFTER}
+            if now_s - self._looked_s > BLIND_AFTER_S or self._clock_was_set(now, now_s):
                 self._judge_from_s = now_s + LATE_AFTER.total_seconds()
-            self._looked_s = now_s
+            self._looked_s, self._looked_at = now_s, now
             gone = late - self._told if now_s >= self._judge_from_s else set()
             back = {part.id for part in watched if part.id not in late} & self._told
             if not gone and not back:
@@ -68,3 +71,6 @@ class PartWatch:
             events.write(conn, noticed, triage=False)
             triage.take(conn, self._clock, noticed, self._settings)
         self._told = (self._told | gone) - back
+
+    def _clock_was_set(self, now: datetime, now_s: float) -> bool:
+        return abs((now - self._looked_at).total_seconds() - (now_s - self._looked_s)) > BLIND_AFTER_S

@@ -2,6 +2,10 @@
 
 An event joins an open incident of its own source, or a unit's alarm that is near in time and place, or opens one.
 What ends a condition is noted on the incident that holds it. Nothing here forgets an event: repeats are counted.
+
+An unclaimed incident takes its source's alarms as long as a condition stands, and for ``rejoin_within_s`` after the
+last of them came or returned: a sensor that chatters is one card with a count. After that quiet time the story is over
+and the next alarm is a new incident.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +17,7 @@ from alarms import codes
 from alarms.places import PlaceIndex, margin_degrees
 from configs.parts import AlarmsConfig
 from models.clock import Clock
-from models.event import RESTORING, Event, EventKind, Priority, SourceKind
+from models.event import DEFAULT_PRIORITY, RESTORING, Event, EventKind, Priority, SourceKind
 from models.incident import IncidentState
 from models.store import incident_drafts
 from models.store.incident_drafts import Box, IncidentDraft, Join, SourcePlace
@@ -39,6 +43,7 @@ ABOUT_THE_UNIT = frozenset({EventKind.SPOOF, EventKind.FLOOD})
 """As urgent as an alarm, but nothing that a camera could see."""
 HANDLED_FOR = timedelta(hours=1)
 """An alarm joins what somebody has claimed while that one is so fresh; later it shows on the wall anew."""
+_URGENCY = {str(kind): priority for kind, priority in DEFAULT_PRIORITY.items()}
 _NOWHERE = SourcePlace("", None, None, ())
 
 
@@ -56,12 +61,23 @@ def take(conn: Connection, clock: Clock, events: Sequence[Event], settings: Alar
     return incident_drafts.save(conn, board.drafts, at=clock.utc_now())
 
 
+def open_alone(conn: Connection, clock: Clock, events: Sequence[Event], _settings: AlarmsConfig) -> list[int]:
+    """Open an incident for each event that may wake somebody, without a look at any other: for when `take` fails."""
+    waking = [event for event in events if event.priority < Priority.FACT]
+    drafts = [_draft(event, _NOWHERE) for event in waking]
+    for draft, event in zip(drafts, waking, strict=True):
+        draft.standing, draft.event_count = {_condition(event)}, 1
+        draft.joins.append(Join(event, "opened alone", _words(event)))
+    return incident_drafts.save(conn, drafts, at=clock.utc_now())
+
+
 class _Board:
     """The open incidents that a batch of events may touch."""
 
     def __init__(self, conn: Connection, events: Sequence[Event], settings: AlarmsConfig) -> None:
         self._within = timedelta(seconds=settings.join_within_s)
         self._within_m = settings.join_within_m
+        self._rejoin = timedelta(seconds=settings.rejoin_within_s)
         self.drafts: list[IncidentDraft] = []
         self._ids: set[int] = set()
         self._of_source: dict[tuple[SourceKind, str], list[IncidentDraft]] = {}
@@ -91,7 +107,7 @@ class _Board:
             draft, reason = found
             self._join(draft, event, reason)
         elif (own := self._own_incident(event)) is not None:
-            self._join(own, event, "same source")
+            self._join(own, event, "same source" if own.active else "same source, after it had returned to normal")
         else:
             self._open(event)
 
@@ -100,11 +116,23 @@ class _Board:
     def _own_incident(self, event: Event) -> IncidentDraft | None:
         for draft in reversed(self._of_source.get((event.source_kind, event.source_id), ())):
             if draft.state is IncidentState.NEW:
-                return draft
+                if self._goes_on(draft, event):
+                    return draft
+                continue
             fresh = event.priority > Priority.ALARM or event.time - draft.last_event_at <= HANDLED_FOR
             if event.priority >= draft.priority and fresh:
                 return draft
         return None
+
+    def _goes_on(self, draft: IncidentDraft, event: Event) -> bool:
+        """Tell whether ``event`` is still the incident's story: it has not been quiet for long, or a condition stands.
+
+        A battery that has been low for days holds no burglary: what stands must be as urgent as what comes.
+        """
+        quiet_for = self._rejoin if draft.state is IncidentState.NEW else HANDLED_FOR
+        return event.time - draft.source_event_at <= quiet_for or any(
+            _stands(condition, event.priority) for condition in draft.standing
+        )
 
     def _near_incident(self, event: Event) -> tuple[IncidentDraft, str] | None:
         """Return a unit's alarm that a camera's event belongs to, or a camera's incident that an alarm explains."""
@@ -131,21 +159,7 @@ class _Board:
     # ── what happens there ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _open(self, event: Event) -> None:
-        place = self._place_of(event)
-        draft = IncidentDraft(
-            area=event.area,
-            place=place.place,
-            kind=event.kind,
-            priority=event.priority,
-            source_kind=event.source_kind,
-            source_id=event.source_id,
-            opened_at=event.time,
-            last_event_at=event.time,
-            source_event_at=event.time,
-            lat=place.lat,
-            lon=place.lon,
-            cameras=place.cameras,
-        )
+        draft = _draft(event, self._place_of(event))
         self._join(draft, event, "opened")
         self._keep(draft)
 
@@ -188,6 +202,8 @@ class _Board:
             draft.active = any(not condition.startswith("~") for condition in draft.standing)
             draft.event_count += first
             draft.last_event_at = max(draft.last_event_at, event.time)
+            if (draft.source_kind, draft.source_id) == (event.source_kind, event.source_id):
+                draft.source_event_at = max(draft.source_event_at, event.time)
             draft.joins.append(Join(event, "restored", _words(event), belongs=first))
             first = False
 
@@ -200,7 +216,8 @@ class _Board:
 
     def _note(self, event: Event) -> None:
         own = self._of_source.get((event.source_kind, event.source_id), ())
-        alarm = next((draft for draft in reversed(own) if draft.priority <= Priority.ALARM), None)
+        alarms = (draft for draft in reversed(own) if draft.priority <= Priority.ALARM and self._goes_on(draft, event))
+        alarm = next(alarms, None)
         if alarm is not None:
             alarm.event_count += 1
             alarm.last_event_at = max(alarm.last_event_at, event.time)
@@ -267,6 +284,23 @@ class _NearIndex:
                 yield draft, f"{metres:.0f} m away"
 
 
+def _draft(event: Event, place: SourcePlace) -> IncidentDraft:
+    return IncidentDraft(
+        area=event.area,
+        place=place.place,
+        kind=event.kind,
+        priority=event.priority,
+        source_kind=event.source_kind,
+        source_id=event.source_id,
+        opened_at=event.time,
+        last_event_at=event.time,
+        source_event_at=event.time,
+        lat=place.lat,
+        lon=place.lon,
+        cameras=place.cameras,
+    )
+
+
 def _looks_for_unit(event: Event) -> bool:
     return event.source_kind is SourceKind.CAMERA and event.priority < Priority.FACT
 
@@ -280,6 +314,12 @@ def _condition(event: Event) -> str:
     """Return the name under which an event's condition stands on an incident."""
     lasting = "" if event.kind in LASTING else "~"
     return f"{lasting}{event.kind}/{event.source_id}/{_point(event)}"
+
+
+def _stands(condition: str, priority: Priority) -> bool:
+    """Tell whether it is a lasting condition, and as urgent as ``priority``; momentary ones (``~``) are none."""
+    urgency = _URGENCY.get(condition.split("/", 1)[0])
+    return urgency is not None and urgency <= priority
 
 
 def _point(event: Event) -> str:

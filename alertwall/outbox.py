@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
-import psycopg
 from psycopg import Connection
 
 from models.errors import Overloaded, StoreDown
@@ -93,7 +92,7 @@ class Outbox:
             if batch:
                 self._keep(batch)
             if self._spool.waiting:
-                self._drain()
+                self._drain_if_it_can()
             if ending:
                 return
 
@@ -111,9 +110,16 @@ class Outbox:
                 if self._closing:
                     return
                 threading.Event().wait(RETRY_S)
-                self._drain()
+                self._drain_if_it_can()
             else:
                 return
+
+    def _drain_if_it_can(self) -> None:
+        """A full disk refuses even to forget: what was stored is then stored again later, which does no harm."""
+        try:
+            self._drain()
+        except StoreDown as full:
+            log.warning("the spool cannot be emptied: %s", full)
 
     def _drain(self) -> None:
         while (oldest := self._spool.peek()) is not None:
@@ -132,15 +138,15 @@ class Outbox:
         try:
             with self._store.transaction() as conn:
                 apply(conn, batch)
-        except psycopg.Error:
-            # the database answers and refuses: one bad fact must not hold up, or take along, the others
-            log.exception("%d facts were refused", len(batch))
-            return len(batch) == 1 or all(self._try([fact]) for fact in batch)
         except StoreDown as down:
             if not self.down:
                 log.warning("facts go to the spool: %s", down)
             self.down = True
             return False
+        except Exception:
+            # it cannot be written, now or ever: one bad fact must not hold up, or take along, the others
+            log.exception("%d facts were refused", len(batch))
+            return len(batch) == 1 or all(self._try([fact]) for fact in batch)
         self.down = False
         self.stored_total += len(batch)
         return True

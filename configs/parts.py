@@ -101,6 +101,9 @@ class AlarmsConfig(Section):
 
     join_within_s: Seconds = Field(default=120, description="Events so close in time may join one incident ...")
     join_within_m: float = Field(default=150, gt=0, le=10000, description="... when they are so close in place.")
+    rejoin_within_s: Seconds = Field(
+        default=600, description="Alarms of one source, returned and come again so soon, stay one unclaimed incident."
+    )
     answer_within_s: Seconds = Field(default=60, description="A patrol that has not answered by then timed out.")
     mass_offline_share: float = Field(default=0.05, gt=0, le=1, description="So many units of an area ...")
     mass_offline_within_s: Seconds = Field(default=10, description="... lost so fast are one incident, not many.")

@@ -49,7 +49,8 @@ def close_gap(conn: Connection[Any], *, source_kind: SourceKind, source_id: str,
 def apply(conn: Connection[Any], changes: Sequence[Gap]) -> None:
     """Open and end many gaps in their order: one without an end is opened, one with an end ends its source's open gap.
 
-    The losses of a whole city are a few statements.
+    The losses of a whole city are a few statements. Doing it twice does no harm: a gap is not ended by the end of an
+    earlier one.
     """
     for run in _runs(changes):
         opened = [gap for gap in run if gap.ended_at is None]
@@ -59,12 +60,14 @@ def apply(conn: Connection[Any], changes: Sequence[Gap]) -> None:
         if ended:
             conn.execute(
                 """UPDATE gap SET ended_at = greatest(given.ended_at, gap.started_at)
-                   FROM unnest(%b::text[], %b::text[], %b::timestamptz[]) AS given (source_kind, source_id, ended_at)
+                   FROM unnest(%b::text[], %b::text[], %b::timestamptz[], %b::timestamptz[])
+                        AS given (source_kind, source_id, started_at, ended_at)
                    WHERE (gap.source_kind, gap.source_id) = (given.source_kind, given.source_id)
-                     AND gap.ended_at IS NULL""",
+                     AND gap.ended_at IS NULL AND gap.started_at <= given.started_at""",
                 (
                     [str(gap.source_kind) for gap in ended],
                     [gap.source_id for gap in ended],
+                    [gap.started_at for gap in ended],
                     [gap.ended_at for gap in ended],
                 ),
             )

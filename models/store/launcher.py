@@ -56,7 +56,8 @@ class EmbeddedPostgres:
     """One server on one data folder. `start` it, connect to `dsn`, `stop` it; a crashed one is started again.
 
     Raises `ConfigError` when another process has the folder or the binaries are missing, `StoreDown` when the server
-    does not come up. ``wrap`` may put a program before the server's command that becomes it (exec).
+    does not come up. ``wrap`` may put a program before the server's command that becomes it (exec). One that asks for
+    the kernel's signal at the parent's death (setpriv --pdeathsig) ties the server to the thread that calls `start`.
     """
 
     def __init__(
@@ -225,9 +226,12 @@ class EmbeddedPostgres:
                 time.sleep(LOOK_EVERY_S)
 
     def _create_database(self) -> None:
-        with psycopg.connect(self._dsn("postgres"), autocommit=True) as conn:
-            if not conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone():
-                conn.execute(f"CREATE DATABASE {DATABASE}")
+        try:
+            with psycopg.connect(self._dsn("postgres"), autocommit=True) as conn:
+                if not conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone():
+                    conn.execute(f"CREATE DATABASE {DATABASE}")
+        except psycopg.OperationalError as gone:
+            raise StoreDown(f"the embedded database ended while it was being set up: {str(gone).strip()}") from gone
 
     def _last_words(self) -> str:
         try:

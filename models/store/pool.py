@@ -22,7 +22,10 @@ WAKE_EVERY_S = 0.02
 RECONNECT_FOR_S = 0.2
 """The pool's own retrying is short: every waiting caller makes it try again, so it is back as soon as the server is."""
 CLOSE_WITHIN_S = 2.0
+PAST_LIMITS = "54"
+"""SQLSTATE class of a value too long for its index, nested too deeply, and the like."""
 
+log = logging.getLogger(__name__)
 logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # its callers hear the same as `StoreDown`
 
 
@@ -100,17 +103,21 @@ class Store:
         `StoreDown` at the commit leaves open whether it was done: write so that doing it again does no harm.
         """
         conn = self._checkout()
+        told = False
         try:
             conn.feed_written = False
             with conn:
                 yield conn
+            told = conn.feed_written  # read while the connection is ours: the next one to take it begins anew
         except psycopg.Error as failed:
-            if conn.closed or isinstance(failed, psycopg.OperationalError | ReadOnlySqlTransaction):
+            if isinstance(failed, ReadOnlySqlTransaction):
+                conn.close()  # a server that has become a replica: the next connection may find the new primary
+            if conn.closed or _is_away(failed):
                 raise StoreDown(f"database: {str(failed).strip() or type(failed).__name__}") from failed
             raise
         finally:
             self._pool.putconn(conn)
-        if conn.feed_written:
+        if told:
             self.wake()
 
     def wake(self) -> None:
@@ -150,6 +157,11 @@ class Store:
             try:
                 with self.transaction() as conn:
                     conn.execute(f"NOTIFY {feed.CHANNEL}")
-            except StoreDown:
-                pass  # readers poll as well
+            except (StoreDown, psycopg.Error) as failed:
+                log.debug("readers are not woken and will poll: %s", failed)
             self._closing.wait(WAKE_EVERY_S)
+
+
+def _is_away(failed: psycopg.Error) -> bool:
+    """Tell a database that cannot now from one that never will: what is past its limits is not worth another try."""
+    return isinstance(failed, psycopg.OperationalError) and not (failed.sqlstate or "").startswith(PAST_LIMITS)

@@ -1,9 +1,11 @@
 """Where batches wait on disk while the database is away: SQLite, durable at each `put`."""
 
+import contextlib
 import logging
 import os
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from models.errors import Overloaded, StoreDown
@@ -45,29 +47,29 @@ class Spool:
         with self._lock:
             if self.size_bytes + len(body) > self._limit_bytes:
                 raise Overloaded("spool", self.waiting)
-            try:
+            with _disk():
                 self._db.execute("INSERT INTO batch (body) VALUES (?)", (body,))
-            except sqlite3.OperationalError as refused:
-                raise StoreDown(f"spool: {refused}") from refused
             self.waiting += 1
             self.size_bytes += len(body)
 
     def peek(self) -> tuple[int, bytes] | None:
-        """Return the oldest (id, body), None when nothing waits."""
-        with self._lock:
+        """Return the oldest (id, body), None when nothing waits; `StoreDown` when the disk refuses."""
+        with self._lock, _disk():
             row = self._db.execute("SELECT id, body FROM batch ORDER BY id LIMIT 1").fetchone()
         return (int(row[0]), bytes(row[1])) if row else None
 
     def done(self, id: int) -> None:
-        """Forget one that has been stored elsewhere."""
+        """Forget one that has been stored elsewhere; `StoreDown` when a full disk refuses: it is then still here."""
         with self._lock:
-            row = self._db.execute("DELETE FROM batch WHERE id = ? RETURNING length(body)", (id,)).fetchone()
+            with _disk():
+                row = self._db.execute("DELETE FROM batch WHERE id = ? RETURNING length(body)", (id,)).fetchone()
             if row is None:
                 return
             self.waiting -= 1
             self.size_bytes -= int(row[0])
             if not self.waiting and self._path.stat().st_size > SHRINK_ABOVE_BYTES:
-                self._db.execute("VACUUM")
+                with contextlib.suppress(sqlite3.DatabaseError):  # it needs room, and there is always another time
+                    self._db.execute("VACUUM")
 
     def close(self) -> None:
         with self._lock:
@@ -85,3 +87,11 @@ class Spool:
             db.close()
             raise
         return db
+
+
+@contextlib.contextmanager
+def _disk() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as refused:
+        raise StoreDown(f"spool: {refused}") from refused

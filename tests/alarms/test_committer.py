@@ -150,6 +150,50 @@ def test_event_that_cannot_pass_triage(desk: Desk) -> None:
         assert [incident.source_id for incident in incidents.listing(conn, [AREA])[0]] == ["c2"]
 
 
+def test_alarm_that_cannot_be_joined_to_what_is_open(desk: Desk) -> None:
+    """A row that another version left open cannot be read: the panic is an incident of its own, and receipted."""
+    desk.alarm("U1", 1, code="BA")
+    desk.run()
+    with desk.store.transaction() as conn:
+        conn.execute("UPDATE incident SET kind = 'of the future'")
+    desk.alarm("U1", 2, code="PA")
+    desk.alarm("U2", 1, code="PA")
+    desk.run()
+    with desk.store.transaction() as conn:
+        conn.execute("UPDATE incident SET kind = 'burglary' WHERE kind = 'of the future'")
+        found = incidents.listing(conn, [AREA])[0][::-1]
+    assert [(one.source_id, one.kind) for one in found] == [("U1", "burglary"), ("U1", "panic"), ("U2", "panic")]
+    assert sorted(desk.receipts) == [("U1", "b1", 1), ("U1", "b1", 2), ("U2", "b1", 1)]
+    assert desk.count("quarantine") == 0
+
+
+def test_queued_event_that_cannot_be_joined_to_what_is_open(desk: Desk) -> None:
+    """Nor does it keep a camera's event from people."""
+    first, second = (
+        event(EventKind.INTRUSION, SourceKind.CAMERA, "c1", desk.clock.utc_now(), number=number) for number in range(2)
+    )
+    with desk.store.transaction() as conn:
+        events.write(conn, [first])
+    desk.run(1)
+    with desk.store.transaction() as conn:
+        conn.execute("UPDATE incident SET kind = 'of the future'")
+        events.write(conn, [second])
+    desk.run(1)
+    assert (desk.count("triage_queue"), desk.count("incident")) == (0, 2)
+
+
+def test_receipt_is_not_given_for_what_is_dropped(desk: Desk) -> None:
+    """An event under a used number that the database refuses: the unit keeps it."""
+    desk.alarm("U1", 1, code="RP", kind="test")
+    desk.run()
+    with desk.store.transaction() as conn:
+        conn.execute("ALTER TABLE event ADD CHECK (kind <> 'burglary')")
+    desk.alarm("U1", 1, zone=4)
+    desk.run()
+    assert desk.receipts == [("U1", "b1", 1)]
+    assert len(desk.pubacked) == 2
+
+
 def test_what_the_centre_noted_and_the_database_refuses(desk: Desk) -> None:
     """One bad event of our own is dropped alone."""
     with desk.store.transaction() as conn:

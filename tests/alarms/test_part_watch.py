@@ -77,3 +77,19 @@ def test_parts_have_time_to_return_with_us(store: Store, clock: FakeClock) -> No
     assert found(store) == []
     look(watch, store, clock, LATE_AFTER.total_seconds() + 2)
     assert [incident.source_id for incident in found(store)] == ["worker-1"]
+
+
+def test_a_wall_clock_that_is_set_is_no_outage(store: Store, clock: FakeClock) -> None:
+    """Set forward, every beat looks old for a moment; set back, a dead worker's must not look fresh for hours."""
+    beat(store, clock, "worker-1")
+    watch = PartWatch(store, clock, AlarmsConfig())
+    watch.check()
+    look(watch, store, clock, 15, "worker-1")
+    clock.step_utc(3600)
+    watch.check()
+    look(watch, store, clock, 30, "worker-1")
+    assert found(store) == []
+    clock.step_utc(-7200)
+    watch.check()
+    look(watch, store, clock, 30)
+    assert [incident.source_id for incident in found(store)] == ["worker-1"]

@@ -1,5 +1,6 @@
 """Which events open incidents, which join, and what ends."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -284,3 +285,85 @@ def test_alarm_after_a_claimed_trouble_finds_its_camera(town: Store, clock: Fake
     take(town, clock, event(EventKind.INTRUSION, CAMERA, "c1", clock.utc_now()))
     take(town, clock, event(EventKind.BURGLARY, UNIT, "U1", clock.utc_now()))
     assert [incident.event_count for incident in incidents_of(town)] == [1, 2]
+
+
+REJOIN_S = SETTINGS.rejoin_within_s
+
+
+def test_repeats_join_until_it_has_been_quiet(town: Store, clock: FakeClock) -> None:
+    """A point that returns and trips again is one card with a count; after a quiet time it is a new one."""
+    for _ in range(20):
+        take(town, clock, event(EventKind.BURGLARY, UNIT, "U1", clock.utc_now(), point=1))
+        clock.advance(20)
+        take(town, clock, event(EventKind.RESTORE, UNIT, "U1", clock.utc_now(), point=1, restores="burglary"))
+        clock.advance(REJOIN_S)
+    (first,) = incidents_of(town)
+    assert (first.event_count, first.active) == (40, False)
+    assert reasons(town, first.id).count("same source, after it had returned to normal") == 19
+    clock.advance(1)
+    assert len(take(town, clock, event(EventKind.BURGLARY, UNIT, "U1", clock.utc_now(), point=1))) == 1
+    first, second = incidents_of(town)
+    assert (first.event_count, first.active, second.event_count, second.active) == (40, False, 1, True)
+    take(town, clock, event(EventKind.DISARMED, UNIT, "U1", clock.utc_now()))
+    assert [incident.event_count for incident in incidents_of(town)] == [40, 2], (
+        "the story of now gets the facts of now"
+    )
+
+
+def test_what_stands_takes_its_repeats_at_any_time(town: Store, clock: FakeClock) -> None:
+    """A burglary that nobody has claimed and that has not returned is still the same one, hours later."""
+    take(town, clock, event(EventKind.BURGLARY, UNIT, "U1", clock.utc_now(), point=1))
+    clock.advance(REJOIN_S * 20)
+    take(town, clock, event(EventKind.BURGLARY, UNIT, "U1", clock.utc_now(), point=1))
+    take(town, clock, event(EventKind.BATTERY_LOW, UNIT, "U1", clock.utc_now()))
+    assert [incident.event_count for incident in incidents_of(town)] == [3]
+
+
+def test_old_trouble_takes_no_alarm(town: Store, clock: FakeClock) -> None:
+    """A battery that has been low since yesterday does not make tonight's panic a line on its card."""
+    take(town, clock, event(EventKind.BATTERY_LOW, UNIT, "U1", clock.utc_now()))
+    clock.advance(REJOIN_S + 1)
+    assert len(take(town, clock, event(EventKind.PANIC, UNIT, "U1", clock.utc_now()))) == 1
+    take(town, clock, event(EventKind.RESTORE, UNIT, "U1", clock.utc_now()))
+    assert [incident.active for incident in incidents_of(town)] == [False, False]
+    clock.advance(REJOIN_S + 1)
+    take(town, clock, event(EventKind.BATTERY_LOW, UNIT, "U1", clock.utc_now()))
+    assert [incident.event_count for incident in incidents_of(town)] == [1, 2, 1]
+
+
+def test_facts_of_another_day_stay_off_an_alarm_that_is_over(town: Store, clock: FakeClock) -> None:
+    """Who arms and disarms every day does not add to an alarm that returned and that nobody has claimed."""
+    take(town, clock, event(EventKind.BURGLARY, UNIT, "U1", clock.utc_now()))
+    take(town, clock, event(EventKind.RESTORE, UNIT, "U1", clock.utc_now()))
+    for _ in range(10):
+        clock.advance(REJOIN_S / 2)
+        take(town, clock, event(EventKind.ARMED, UNIT, "U1", clock.utc_now()))
+    assert incidents_of(town)[0].event_count == 4
+
+
+def test_busy_camera_is_quiet_first(town: Store, clock: FakeClock) -> None:
+    """Passers-by are one card while they keep coming, and the next one is new after a quiet time."""
+    for _ in range(30):
+        take(town, clock, event(EventKind.LINE_CROSSING, CAMERA, "c3", clock.utc_now()))
+        clock.advance(60)
+    clock.advance(REJOIN_S)
+    take(town, clock, event(EventKind.LINE_CROSSING, CAMERA, "c3", clock.utc_now()))
+    assert [incident.event_count for incident in incidents_of(town)] == [30, 1]
+
+
+def test_alarm_at_the_moment_of_closing(town: Store, clock: FakeClock) -> None:
+    """Triage waits for the one who closes, and then opens anew: nothing joins what is closed."""
+    (anna,) = add_users(town, "anna")
+    (first,) = take(town, clock, event(EventKind.BURGLARY, UNIT, "U1", clock.utc_now()))
+    desk.claim(town, clock, first, anna)
+    clock.advance(5)
+    with ThreadPoolExecutor(1) as elsewhere:
+        with town.transaction() as closing:
+            closed = incidents.close(closing, first, "anna", at=clock.utc_now(), disposition=Disposition.FALSE)
+            alarm = elsewhere.submit(take, town, clock, event(EventKind.BURGLARY, UNIT, "U1", clock.utc_now()))
+            with pytest.raises(TimeoutError):
+                alarm.result(0.3)
+        assert closed is not None
+        (second,) = alarm.result(10)
+    assert second != first
+    assert [incident.event_count for incident in incidents_of(town)] == [1, 1]

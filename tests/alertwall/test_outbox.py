@@ -1,6 +1,7 @@
 """Facts on their way into the store, over a real database that goes away."""
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -107,3 +108,31 @@ def test_a_refused_fact_takes_nobody_along(store: Store, tmp_path: Path) -> None
     assert stored(store)[0] == 2
     assert spool.waiting == 0
     spool.close()
+
+
+def test_a_disk_that_refuses_to_forget_ends_nothing(store: Store, tmp_path: Path) -> None:
+    """The spool's disk is full: what was stored is stored again, once; later facts are stored all the same."""
+    spool = Spool(tmp_path / "spool")
+    outbox = Outbox(store, spool)
+    waiting = Outbox(Store("host=/nowhere"), spool)
+    waiting.put(NewEvent(event(1)))
+    waiting.start()
+    waiting.close(5)
+    assert spool.waiting == 1
+    spool._db.execute("PRAGMA query_only = ON")
+    outbox.start()
+    _until(lambda: outbox.stored_total >= 2)
+    spool._db.execute("PRAGMA query_only = OFF")
+    outbox.put(NewEvent(event(2)))
+    _until(lambda: not outbox.waiting)
+    outbox.close(5)
+    assert stored(store)[0] == 2
+    spool.close()
+
+
+def _until(done: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if done():
+            return
+        threading.Event().wait(0.02)
+    raise AssertionError("it never came")

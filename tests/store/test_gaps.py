@@ -44,3 +44,17 @@ def test_order_within_a_batch_counts(any_store: Store, clock: FakeClock) -> None
         ("U1", at[2], None),
         ("U2", at[2], None),
     ]
+
+
+def test_a_batch_that_was_stored_after_all_may_come_again(any_store: Store, clock: FakeClock) -> None:
+    """The commit's answer was lost: the end of an earlier gap must not end the one that followed it."""
+    at = [clock.utc_now() + timedelta(seconds=number) for number in range(3)]
+    batch = [gap("U1", at[0], ended_at=at[1]), gap("U1", at[2])]
+    with any_store.transaction() as conn:
+        gaps.apply(conn, [gap("U1", at[0])])
+    for _ in range(2):
+        with any_store.transaction() as conn:
+            gaps.apply(conn, batch)
+    with any_store.transaction() as conn:
+        found = gaps.listing(conn, SourceKind.UNIT, ["U1"], at[0], at[2] + timedelta(days=1))
+    assert [(row.started_at, row.ended_at) for row in found] == [(at[0], at[1]), (at[2], None)]

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from models.errors import ConfigError
+from models.errors import ConfigError, StoreDown
 from models.store import server_files
 from models.store.launcher import SOCKET_PATH_MAX, EmbeddedPostgres
 from tests.support.postgres import QUICK, dies_with_us
@@ -98,6 +98,25 @@ def test_a_server_that_outlived_its_launcher_is_replaced(server: EmbeddedPostgre
     server.start()
     assert orphan.wait(5) == 0
     assert ask(server.dsn, "SELECT 1") == 1
+
+
+class Falling(EmbeddedPostgres):
+    """A server that is killed the moment it answers."""
+
+    def _answers(self) -> bool:
+        answers = super()._answers()
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        return answers
+
+
+def test_a_server_that_falls_as_it_starts_is_store_down(state_dir: Path) -> None:
+    """Whoever started it hears the one error that means "try again", and nothing is left running."""
+    server = Falling(state_dir, wrap=dies_with_us, settings=QUICK)
+    with pytest.raises(StoreDown, match="while it was being set up"):
+        server.start()
+    assert server.process is None
 
 
 def test_half_a_first_start_counts_for_nothing(server: EmbeddedPostgres, state_dir: Path) -> None:

@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sized
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from models.errors import StoreDown
 from models.event import event_id
 from models.store import events, feed
+from models.store.connection import StoreConnection
 from models.store.launcher import EmbeddedPostgres
 from models.store.migrate import migrate
 from models.store.pool import Store
@@ -89,10 +91,10 @@ def test_open_waits_for_a_server_that_is_late(server: EmbeddedPostgres) -> None:
     store = Store(server.dsn, timeout_s=0.1)
     with pytest.raises(StoreDown, match=r"within 0\.2 s: .*socket"):
         store.open(wait_s=0.2)
-    late = threading.Timer(0.3, server.start)
-    late.start()
-    store.open(wait_s=20)
-    late.join()
+    with ThreadPoolExecutor(1) as waiting:
+        opened = waiting.submit(store.open, wait_s=20)
+        server.start()  # on this thread: the kernel ends a tethered server with the thread that started it
+        opened.result(20)
     assert store.engine.name == "plain"
     store.close()
     with pytest.raises(StoreDown), store.transaction():
@@ -140,6 +142,51 @@ def test_a_callers_own_mistake_is_not_store_down(store: Store) -> None:
         conn.execute("INSERT INTO unit (id, name, area, broker_hash) VALUES ('lower', '', '', '')")
     with store.transaction() as conn:
         assert conn.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_what_is_past_the_servers_limits_is_not_store_down(store: Store) -> None:
+    """It will never be stored: whoever keeps what is refused for being away would try it for ever."""
+    with store.transaction() as conn:
+        conn.execute("CREATE TABLE word (text text PRIMARY KEY)")
+    with pytest.raises(psycopg.errors.ProgramLimitExceeded), store.transaction() as conn:
+        conn.execute("INSERT INTO word SELECT string_agg(md5(n::text), '') FROM generate_series(1, 500) n")
+
+
+def test_a_server_that_became_a_replica_is_dialled_anew(dsn: str) -> None:
+    """Its connection is not kept: the next one may lead to the new primary."""
+    store = Store(dsn, max_size=1, timeout_s=5)
+    store.open()
+
+    def write(*, to_a_replica: bool) -> int:
+        with store.transaction() as conn:
+            if to_a_replica:
+                conn.execute("SET TRANSACTION READ ONLY")
+            conn.execute("DELETE FROM quarantine")
+            return conn.info.backend_pid
+
+    before = write(to_a_replica=False)
+    with pytest.raises(StoreDown):
+        write(to_a_replica=True)
+    assert write(to_a_replica=False) != before
+    store.close()
+
+
+def test_readers_are_woken_though_the_connection_has_a_new_user(
+    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody takes the connection as it is given back, and writes nothing: the alarm's wake-up still goes out."""
+    give_back = store._pool.putconn
+
+    def taken_at_once(conn: StoreConnection) -> None:
+        conn.feed_written = False
+        give_back(conn)
+
+    monkeypatch.setattr(store._pool, "putconn", taken_at_once)
+    with psycopg.connect(store.dsn, autocommit=True) as listener:
+        listener.execute(f"LISTEN {feed.CHANNEL}")
+        with store.transaction() as conn:
+            events.write(conn, [an_event(clock, 1)])
+        assert list(listener.notifies(timeout=10, stop_after=1))
 
 
 def test_a_busy_pool_is_store_down(dsn: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import Overloaded
+from models.errors import Overloaded, StoreDown
 from models.store.spool import SHRINK_ABOVE_BYTES, Spool
 
 
@@ -89,4 +89,33 @@ def test_an_unreadable_file_is_set_aside(tmp_path: Path) -> None:
     spool.put(b"alarm")
     assert drain(spool) == [b"alarm"]
     assert (tmp_path / "spool.db.unreadable").read_bytes().startswith(b"this is no database")
+    spool.close()
+
+
+def test_a_full_disk_is_store_down(tmp_path: Path) -> None:
+    """Whether it refuses to keep or to forget: callers hear one error, and nothing is lost or counted wrong."""
+    spool = Spool(tmp_path / "spool.db")
+    spool.put(b"kept")
+    spool._db.execute("PRAGMA max_page_count = 3")
+    with pytest.raises(StoreDown, match="full"):
+        spool.put(os.urandom(2**16))
+    spool._db.execute("PRAGMA query_only = ON")
+    with pytest.raises(StoreDown):
+        spool.done(1)
+    assert (spool.waiting, spool.size_bytes) == (1, 4)
+    spool._db.execute("PRAGMA query_only = OFF")
+    assert drain(spool) == [b"kept"]
+    spool.close()
+
+
+def test_an_emptied_file_that_cannot_shrink_is_empty_all_the_same(tmp_path: Path) -> None:
+    """Shrinking needs room that a full disk has not."""
+    spool = Spool(tmp_path / "spool.db")
+    for _ in range(17):
+        spool.put(bytes(2**20))
+    spool._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    spool._db.execute("BEGIN")  # SQLite refuses to shrink inside a transaction
+    assert len(drain(spool)) == 17
+    assert (spool.waiting, spool.peek()) == (0, None)
+    spool._db.execute("COMMIT")
     spool.close()

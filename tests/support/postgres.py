@@ -21,7 +21,7 @@ _numbers = itertools.count(1)
 
 
 def dies_with_us(argv: Sequence[str]) -> Sequence[str]:
-    """Let the kernel stop a server when the test run is killed."""
+    """Let the kernel stop a server when the test run is killed; it does so already when the starting *thread* ends."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "QUIT", "--", *argv] if setpriv else argv
 
