@@ -25,6 +25,8 @@ class Panel:
     points_open: set[int] = field(default_factory=set)
     mains: bool = True
     battery_percent: float = 100.0
+    arm_before: ArmState = ArmState.DISARMED
+    """Where the panel returns to when all its points have."""
 
     def event(
         self, kind: str, code: str, cid: str, now_ms: int, *, point: int | None = None, **more: Any
@@ -60,14 +62,15 @@ class Panel:
     def trip(self, code: str, cid: str, now_ms: int, *, point: int) -> dict[str, Any]:
         """Let a point raise an alarm."""
         self.points_open.add(point)
-        self.arm = ArmState.TRIGGERED
+        if self.arm is not ArmState.TRIGGERED:
+            self.arm, self.arm_before = ArmState.TRIGGERED, self.arm
         return self.event("alarm", code, cid, now_ms, point=point, state="triggered")
 
     def restore(self, code: str, cid: str, now_ms: int, *, point: int) -> dict[str, Any]:
         """Let a point return to normal."""
         self.points_open.discard(point)
         if self.arm is ArmState.TRIGGERED and not self.points_open:
-            self.arm = ArmState.ARMED_AWAY
+            self.arm = self.arm_before
         return self.event("restore", code, cid, now_ms, point=point, state=str(self.arm))
 
     def state(self) -> dict[str, Any]:

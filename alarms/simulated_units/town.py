@@ -9,6 +9,10 @@ from alarms.simulated_units.unit import SimulatedUnit
 from models.unit import ArmState
 
 FIRST_BURGLARY_S = 3.0
+STORY_EVERY_S = (22.0, 34.0)
+"""What may open an incident begins so seldom that a person can follow the wall."""
+STORY_S = 90.0
+"""Every story is over by then, restored and disarmed; until then nothing else happens to its unit."""
 VANISH_S = (25.0, 45.0)
 
 Happening = Callable[[SimulatedUnit, float], None]
@@ -22,17 +26,19 @@ class Town:
         self._dice = dice
         self._order = itertools.count()
         self._plans: list[tuple[float, int, Callable[[float], None]]] = []
-        for first_s, every_s, happening in (
-            (FIRST_BURGLARY_S, (20.0, 30.0), self._burglary),
-            (1.0, (8.0, 16.0), self._arm_or_disarm),
-            (12.0, (70.0, 110.0), self._tamper),
-            (20.0, (100.0, 160.0), self._battery_low),
-            (30.0, (130.0, 200.0), self._mains_lost),
-            (40.0, (45.0, 75.0), self._test),
-            (50.0, (150.0, 220.0), self._vanish),
-            (75.0, (200.0, 320.0), self._panic),
-        ):
-            self._repeat(now_s + first_s, every_s, happening)
+        self._busy_until_s: dict[str, float] = {}
+        self._stories: dict[Happening, int] = {
+            self._burglary: 9,
+            self._panic: 2,
+            self._tamper: 2,
+            self._battery_low: 3,
+            self._mains_lost: 2,
+            self._vanish: 2,
+        }
+        self._plan(now_s + FIRST_BURGLARY_S, lambda now_s: self._tell(self._burglary, now_s))
+        self._repeat(now_s + FIRST_BURGLARY_S + STORY_EVERY_S[0], STORY_EVERY_S, self._next_story)
+        self._repeat(now_s + 1, (8.0, 16.0), lambda now_s: self._tell(self._arm_or_disarm, now_s, lasts_s=0))
+        self._repeat(now_s + 40, (45.0, 75.0), lambda now_s: self._tell(self._test, now_s, lasts_s=0))
 
     def run_due(self, now_s: float) -> None:
         """Let happen what is due."""
@@ -43,12 +49,24 @@ class Town:
     def _plan(self, at_s: float, act: Callable[[float], None]) -> None:
         heapq.heappush(self._plans, (at_s, next(self._order), act))
 
-    def _repeat(self, at_s: float, every_s: tuple[float, float], happening: Happening) -> None:
-        def act(now_s: float) -> None:
-            happening(self._dice.choice(self._units), now_s)
-            self._plan(now_s + self._dice.uniform(*every_s), act)
+    def _repeat(self, at_s: float, every_s: tuple[float, float], act: Callable[[float], None]) -> None:
+        def again(now_s: float) -> None:
+            act(now_s)
+            self._plan(now_s + self._dice.uniform(*every_s), again)
 
-        self._plan(at_s, act)
+        self._plan(at_s, again)
+
+    def _next_story(self, now_s: float) -> None:
+        (story,) = self._dice.choices(list(self._stories), list(self._stories.values()))
+        self._tell(story, now_s)
+
+    def _tell(self, happening: Happening, now_s: float, *, lasts_s: float = STORY_S) -> None:
+        """Let it happen to somebody who is at home and to whom nothing else is happening."""
+        free = [unit for unit in self._units if unit.online and self._busy_until_s.get(unit.id, 0.0) <= now_s]
+        if free:
+            unit = self._dice.choice(free)
+            self._busy_until_s[unit.id] = now_s + lasts_s
+            happening(unit, now_s)
 
     def _later(self, now_s: float, low_s: float, high_s: float, act: Callable[[], None]) -> None:
         self._plan(now_s + self._dice.uniform(low_s, high_s), lambda _: act())
@@ -56,15 +74,19 @@ class Town:
     # ── what may happen ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def _burglary(self, unit: SimulatedUnit, now_s: float) -> None:
+        """Nobody is at home; a door, sometimes the hall too; quiet again; the owner comes and disarms."""
         if unit.panel.arm is ArmState.DISARMED:
             unit.report(unit.panel.switch(ArmState.ARMED_AWAY, unit.now_ms()))
-        point, cid = self._dice.choice(((1, "1131"), (2, "1132"), (3, "1131")))
+        self._intrude(unit, now_s, *self._dice.choice(((1, "1131"), (3, "1131"))))
+        if self._dice.random() < 0.3:
+            self._later(now_s, 4, 8, lambda: self._intrude(unit, now_s + 8, 2, "1132"))
+        self._later(now_s, 40, 60, lambda: unit.report(unit.panel.switch(ArmState.DISARMED, unit.now_ms())))
+
+    def _intrude(self, unit: SimulatedUnit, now_s: float, point: int, cid: str) -> None:
         unit.report(unit.panel.trip("BA", cid, unit.now_ms(), point=point))
         self._later(
             now_s, 10, 20, lambda: unit.report(unit.panel.restore("BR", f"3{cid[1:]}", unit.now_ms(), point=point))
         )
-        if self._dice.random() < 0.5:
-            self._later(now_s, 25, 40, lambda: unit.report(unit.panel.switch(ArmState.DISARMED, unit.now_ms())))
 
     def _panic(self, unit: SimulatedUnit, now_s: float) -> None:
         code, cid, point = self._dice.choice((("PA", "1120", 1), ("FA", "1110", 4), ("MA", "1100", 2)))
@@ -75,8 +97,6 @@ class Town:
         )
 
     def _arm_or_disarm(self, unit: SimulatedUnit, _now_s: float) -> None:
-        if unit.panel.arm is ArmState.TRIGGERED:
-            return
         away = self._dice.choice((ArmState.ARMED_AWAY, ArmState.ARMED_HOME, ArmState.ARMED_NIGHT))
         new = away if unit.panel.arm is ArmState.DISARMED else ArmState.DISARMED
         unit.report(unit.panel.switch(new, unit.now_ms()))

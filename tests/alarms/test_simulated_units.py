@@ -1,26 +1,33 @@
 """The town of simulated units, as the demo runs it."""
 
+import itertools
 import json
 import os
+import random
 import subprocess
 import sys
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from alarms import wire
+from alarms.mqtt import Address
 from alarms.parse import Parsed, parse
+from alarms.simulated_units import town as towns
 from alarms.simulated_units.fleet import read_units
 from alarms.simulated_units.panel import Panel
+from alarms.simulated_units.unit import SimulatedUnit
 from models.clock import SystemClock
 from models.errors import BadInput
 from models.store import incidents
 from models.unit import ArmState
 from tests.alarms.conftest import SECRET, Town
 from tests.alarms.people import AREA
+from tests.support.clock import FakeClock
 from tests.support.unit import eventually
 
 
@@ -41,6 +48,46 @@ def test_panel_speaks_the_scheme() -> None:
         ("tel", panel.heartbeat(5, outbox=0)),
     ):
         assert isinstance(parse(f"aw/1/u/U1/{leaf}", json.dumps(body).encode()), Parsed)
+
+
+HOUR_S = 3600.0
+RESTORES = {"BA": "BR", "PA": "PR", "FA": "FR", "MA": "MR", "TA": "TR", "YT": "YR", "AT": "AR"}
+
+
+def test_town_lives_so_that_a_person_can_follow(clock: FakeClock) -> None:
+    """An hour of twenty units: at most one story in twenty seconds, each restored, and each burglary disarmed."""
+    address = Address("127.0.0.1", 1, "", "")
+    units = [SimulatedUnit(f"U{number}", address, clock, random.Random(number), heartbeat_s=10) for number in range(20)]
+    for unit in units:
+        unit.online = True
+    town, started_s = towns.Town(units, random.Random(7), clock.monotonic_s()), clock.monotonic_s()
+    said: list[tuple[float, dict[str, Any]]] = []
+    while clock.monotonic_s() < started_s + HOUR_S:
+        clock.advance(0.5)
+        town.run_due(clock.monotonic_s())
+        for unit in units:
+            for body in unit.outbox.due(clock.monotonic_s()):
+                said.append((clock.monotonic_s(), body))
+                unit.outbox.receipt(body["boot"], [body["seq"]])
+    begun: dict[str, float] = {}
+    waking = [(at_s, body) for at_s, body in said if body["kind"] in {"alarm", "tamper", "trouble"}]
+    stories: list[float] = []
+    for at_s, body in waking:
+        if at_s - begun.get(body["unit"], 0.0) > towns.STORY_S - 1:
+            begun[body["unit"]] = at_s
+            stories.append(at_s)
+    assert 80 < len(stories) < 180
+    assert min(after - before for before, after in itertools.pairwise(stories)) >= 20
+    for at_s, body in waking:
+        if at_s > started_s + HOUR_S - towns.STORY_S:
+            continue
+        later = [
+            other
+            for after_s, other in said
+            if other["unit"] == body["unit"] and at_s < after_s <= at_s + towns.STORY_S and other["seq"] > body["seq"]
+        ]
+        assert any((other["code"], other.get("zone")) == (RESTORES[body["code"]], body.get("zone")) for other in later)
+        assert body["code"] != "BA" or any(other["code"] == "OP" for other in later)
 
 
 def test_town_raises_incidents_soon_and_ends_quickly(town: Town, tmp_path: Path) -> None:
