@@ -13,6 +13,8 @@ from analytics.detections import Detections, Floats, Ints, ShapeError
 
 Outputs = Sequence[NDArray[np.float32]]
 YOLOX_STRIDES = (8, 16, 32)
+LOG_SIZE_MOST = 10.0
+"""In strides: far larger than any picture, far from overflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def yolox(outputs: Outputs, size_px: tuple[int, int], wanted: Wanted) -> Detecti
     corner, stride = _yolox_grid(size_px)
     cells = likely[kept]
     centre = (raw[kept, :2] + corner[cells]) * stride[cells]
-    size = np.exp(raw[kept, 2:4]) * stride[cells]
+    size = np.exp(np.minimum(raw[kept, 2:4], LOG_SIZE_MOST)) * stride[cells]
     return Detections(_corners(np.concatenate([centre, size], axis=1)), score, class_id)
 
 

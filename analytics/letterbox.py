@@ -17,6 +17,8 @@ PAD_LUMA = 114
 """The grey that detectors of this kind were trained with around the picture."""
 NEUTRAL_CHROMA = 128
 CANVASES_KEPT = 16
+LEAST_SIDE_PX = 1.0
+"""Of the frame; what is left of a box at a view's edge may be thinner, and is nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,20 @@ class View:
         return self.width_px * self.height_px
 
     def to_frame(self, found: Detections) -> Detections:
-        """Return boxes of the detector's picture as boxes of the frame, cut at the view's edges."""
+        """Return boxes of the detector's picture as boxes of the frame, cut at the view's edges.
+
+        What a network makes up beside the picture, or without numbers, is no box.
+        """
+        found = found[np.flatnonzero(np.isfinite(found.xyxy).all(axis=1))]
         across = (self.right_px - self.left_px) / self.inner_width_px
         down = (self.bottom_px - self.top_px) / self.inner_height_px
         scale = np.array([across, down, across, down], np.float32)
         shift = np.array([self.left_px, self.top_px] * 2, np.float32)
         low = np.array([self.left_px, self.top_px] * 2, np.float32)
         high = np.array([self.right_px, self.bottom_px] * 2, np.float32)
-        return Detections(np.clip(found.xyxy * scale + shift, low, high), found.score, found.class_id)
+        cut = Detections(np.clip(found.xyxy * scale + shift, low, high), found.score, found.class_id)
+        sides = cut.xyxy[:, 2:] - cut.xyxy[:, :2]
+        return cut[np.flatnonzero((sides >= LEAST_SIDE_PX).all(axis=1))]
 
 
 class Letterbox:

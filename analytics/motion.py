@@ -25,6 +25,10 @@ THRESHOLD_LEAST = 14.0
 THRESHOLD_NOISES = 4.5
 """Threshold in mean absolute differences of a still picture."""
 NOISE_FADE = 0.05
+NOISE_STEP = 4
+"""Every so many samples tell how noisy a picture is in which something moves."""
+MEAN_OF_MEDIAN = 1.183
+"""What the mean of normal noise is to its median, both without signs."""
 BACKGROUND_S = 8.0
 """Time constant of the background: what stands longer belongs to it."""
 GLOBAL_SHARE = 0.3
@@ -40,6 +44,7 @@ GAIN = (0.25, 4.0)
 
 Boxes = NDArray[np.int64]
 Floats = NDArray[np.float32]
+NO_BOXES: Boxes = np.empty((0, 4), np.int64)
 
 
 class Change(StrEnum):
@@ -72,6 +77,15 @@ def sample(luma: Array) -> Array:
 def difference(small: Array, background: Array) -> Array:
     """Return by how much each sample differs from the background."""
     return namespace_of(small).abs(small - background)
+
+
+def noise_between(small: Floats, background: Floats) -> float:
+    """Return the mean absolute difference of what does not move, as long as that is more than half of the picture.
+
+    A light that grows everywhere alike is no noise.
+    """
+    apart = (small - background)[::NOISE_STEP, ::NOISE_STEP]
+    return float(np.median(np.abs(apart - np.median(apart)))) * MEAN_OF_MEDIAN
 
 
 def moving_cells(changed: Array) -> Array:
@@ -125,6 +139,8 @@ class MotionWatch:
         background = self._background
         if background is None or background.shape != small.shape:
             return self._cut(small, time_s)
+        if not small.size:  # smaller than one cell
+            return Motion(Change.STILL, 0.0, NO_BOXES, np.zeros(_grid(small), np.bool_))
         threshold = max(THRESHOLD_LEAST, THRESHOLD_NOISES * self._noise)
         apart = difference(small, background)
         changed = apart > threshold
@@ -144,23 +160,30 @@ class MotionWatch:
         cells = moving_cells(changed)
         if change is Change.MOVING and not cells.any():
             change = Change.STILL
-            mean = float(apart.mean())
-            self._noise = mean if self._noise == 0 else self._noise + NOISE_FADE * (mean - self._noise)
+            self._learn_noise(float(apart.mean()))
+        elif change is Change.MOVING:
+            self._learn_noise(max(self._noise, noise_between(small, background)))
         fade = np.float32(1 - math.exp(-max(time_s - self._last_s, 0.0) / BACKGROUND_S))
         self._background = background + fade * (small - background)
         self._last_s = time_s
         return Motion(change, share, _boxes(cells), cells)
 
+    def _learn_noise(self, noise: float) -> None:
+        self._noise = noise if self._noise == 0 else self._noise + NOISE_FADE * (noise - self._noise)
+
     def _cut(self, small: Floats, time_s: float) -> Motion:
         self._background, self._last_s, self._noise = small, time_s, 0.0
-        cells = np.zeros((small.shape[0] // CELL, small.shape[1] // CELL), np.bool_)
-        return Motion(Change.CUT, 1.0, np.empty((0, 4), np.int64), cells)
+        return Motion(Change.CUT, 1.0, NO_BOXES, np.zeros(_grid(small), np.bool_))
+
+
+def _grid(small: Floats) -> tuple[int, int]:
+    return small.shape[0] // CELL, small.shape[1] // CELL
 
 
 def _boxes(cells: NDArray[np.bool_]) -> Boxes:
     """Return one box per group of touching cells. OpenCV: labelling has no array form, and the grid is tiny."""
     if not cells.any():
-        return np.empty((0, 4), np.int64)
+        return NO_BOXES
     count, _labels, stats, _centres = cv2.connectedComponentsWithStats(cells.view(np.uint8), connectivity=8)
     left, top, width, height = stats[1:count, :4].T.astype(np.int64)
     return np.stack([left, top, left + width, top + height], axis=1) * CELL_PX

@@ -8,7 +8,8 @@ import itertools
 import logging
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from analytics.detector import Answer, Detector
 from analytics.finding import Finding
 from analytics.motion import Change
 from analytics.scheduler import DeficitRoundRobin
-from analytics.watch import CameraWatch
+from analytics.watch import CameraWatch, book_of
 from models.camera import Rule
 from models.clock import Clock
 from models.frame import DecodeMode, Frame
@@ -67,9 +68,10 @@ class Pipeline:
 
     def set_rules(self, camera_id: str, rules: Sequence[Rule]) -> None:
         """Replace a camera's rules; objects that a kept rule has raised stay raised."""
+        book = book_of(rules, self._detector.spec)
         with self._lock:
             if watch := self._cameras.get(camera_id):
-                watch.fresh_rules = tuple(rules)
+                watch.fresh_book = book
 
     def remove_camera(self, camera_id: str) -> None:
         """Stop watching a camera; a look that is under way raises nothing more."""
@@ -131,9 +133,12 @@ class Pipeline:
         for camera_id in self._take_forgotten():
             self._detector.forget(camera_id)
         for watch, frame in self._take_slots():
-            self._consider(watch, frame)
+            with self._apart(watch.camera_id):
+                self._consider(watch, frame)
         for answer in self._detector.poll():
-            self._conclude(answer)
+            watch = self._under_way.pop(answer.ticket)
+            with self._apart(watch.camera_id):
+                self._conclude(watch, answer)
         self._feed()
 
     def _run(self) -> None:
@@ -145,6 +150,15 @@ class Pipeline:
             except Exception:
                 self._counts["errors"] += 1
                 log.exception("analytics goes on after an error")
+
+    @contextmanager
+    def _apart(self, camera_id: str) -> Iterator[None]:
+        """Keep one camera's trouble from the others."""
+        try:
+            yield
+        except Exception:
+            self._counts["errors"] += 1
+            log.exception("a frame of %s is given up after an error", camera_id)
 
     def _take_forgotten(self) -> list[str]:
         with self._lock:
@@ -182,10 +196,15 @@ class Pipeline:
             watch.under_way = job
             ticket = next(self._tickets)
             self._under_way[ticket] = watch
-            self._detector.submit(ticket, job.frame, job.plan.views)
+            with self._apart(watch.camera_id):
+                try:
+                    self._detector.submit(ticket, job.frame, job.plan.views)
+                except BaseException:
+                    watch.under_way = None
+                    del self._under_way[ticket]
+                    raise
 
-    def _conclude(self, answer: Answer) -> None:
-        watch = self._under_way.pop(answer.ticket)
+    def _conclude(self, watch: CameraWatch, answer: Answer) -> None:
         job, watch.under_way = watch.under_way, None
         assert job is not None
         self._counts["detected"] += 1
@@ -196,7 +215,8 @@ class Pipeline:
         if self._cameras.get(watch.camera_id) is not watch:
             return
         findings = watch.conclude(job, answer.found)
-        self._latencies_s.append(self._clock.monotonic_s() - job.frame.monotonic_s)
+        with self._lock:
+            self._latencies_s.append(self._clock.monotonic_s() - job.frame.monotonic_s)
         for finding in findings:
             self._on_finding(finding)
 

@@ -123,7 +123,7 @@ class RuleBook:
         self._wires = wires([rule.points for rule in self._wire_rules])
         self._allowed = self._allowed_classes(labels, tells_classes=tells_classes)
         self._min_score = np.array([rule.min_score for rule in self.rules])
-        self._confirm = np.array([rule.confirm_frames for rule in self.rules], np.int64)
+        self._confirm = np.array([max(rule.confirm_frames, 1) for rule in self.rules], np.int64)
         self._cool_down = np.array([rule.cool_down_s for rule in self.rules])
         to_right = [rule.direction is not Direction.RIGHT_TO_LEFT for rule in self._wire_rules]
         to_left = [rule.direction is not Direction.LEFT_TO_RIGHT for rule in self._wire_rules]
@@ -144,13 +144,25 @@ class RuleBook:
         known = other.memory
         rows = len(known.ids)
         zones, at_wires = _InZones.blank(rows, len(self._zone_rules)), _AtWires.blank(rows, len(self._wire_rules))
-        for mine, theirs in self._same_columns(other):
-            split, other_split = len(self._zone_rules), known.zones.hits.shape[1]
-            if mine < split:
-                _copy(zones, np.s_[:, mine], known.zones, np.s_[:, theirs])
-            else:
-                _copy(at_wires, np.s_[:, mine - split], known.wires, np.s_[:, theirs - other_split])
-        self.memory = replace(known, zones=zones, wires=at_wires, ended=[])
+        split, other_split = len(self._zone_rules), len(other._zone_rules)  # noqa: SLF001 - another of our own kind
+        same = self._same_columns(other)
+        in_zones = [(mine, theirs) for mine, theirs in same if mine < split]
+        on_wires = [(mine - split, theirs - other_split) for mine, theirs in same if mine >= split]
+        for mine, theirs in in_zones:
+            _copy(zones, np.s_[:, mine], known.zones, np.s_[:, theirs])
+        for mine, theirs in on_wires:
+            _copy(at_wires, np.s_[:, mine], known.wires, np.s_[:, theirs])
+        ended = [
+            _Ended(
+                before.xyxy,
+                before.seen_s,
+                _moved(before.raised, in_zones, split, fill=False),
+                _moved(before.zones_fired_s, in_zones, split, fill=NEVER),
+                _moved(before.wires_fired_s, on_wires, len(self._wire_rules), fill=NEVER),
+            )
+            for before in known.ended
+        ]
+        self.memory = replace(known, zones=zones, wires=at_wires, ended=ended)
 
     def judge(self, tracks: Tracks, seen: Mask, size_px: tuple[int, int], time_s: float) -> list[Verdict]:
         """Return what the tracks in ``seen`` raise now. Call it once per look, with all live tracks."""
@@ -179,11 +191,12 @@ class RuleBook:
         raised = table.raised[rows] & ~gone
         due = (hits >= self._confirm[:split]) & ~raised & moved
         table.hits[rows] = hits
-        table.raised[rows] = raised | due
-        table.inside_s[rows] = np.where(within, time_s, table.inside_s[rows])
-        if not due.any():
-            return []
+        # who comes back before the rule has cooled down, and stays, raises it then
         fires = due & (time_s - table.fired_s[rows] >= self._cool_down[:split])
+        table.raised[rows] = raised | fires
+        table.inside_s[rows] = np.where(within, time_s, table.inside_s[rows])
+        if not fires.any():
+            return []
         table.fired_s[rows] = np.where(fires, time_s, table.fired_s[rows])
         return [Verdict(self._zone_rules[column], int(rows[row])) for row, column in _pairs(fires)]
 
@@ -287,6 +300,14 @@ class RuleBook:
 def _copy(into: _InZones | _AtWires, at: Any, source: _InZones | _AtWires, where: Any) -> None:
     for name in into.__slots__:
         getattr(into, name)[at] = getattr(source, name)[where]
+
+
+def _moved(values: NDArray[Any], columns: Sequence[tuple[int, int]], width: int, *, fill: float) -> NDArray[Any]:
+    """Return ``values`` in other columns: pairs of (new, old)."""
+    moved = np.full(width, fill, values.dtype)
+    for mine, theirs in columns:
+        moved[mine] = values[theirs]
+    return moved
 
 
 def _pairs(mask: Mask) -> Iterator[tuple[int, int]]:

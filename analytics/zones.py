@@ -14,11 +14,13 @@ Point = tuple[float, float]
 class Outlines:
     """The edges of ``polygons`` polygons, made ready: edge after edge, in each edge polygon after polygon.
 
-    ``turn`` (edges x polygons, 2) times (x, y), plus ``offset``, is positive right of the edge; ``start_y`` and
-    ``end_y`` (edges x polygons, 1) are the edge's own heights. Short polygons are filled up with edges of no length.
+    Edges run downwards. ``turn`` (edges x polygons, 2) times (x, y), plus ``offset``, is positive where the edge lies
+    to the picture's right; ``start_y`` and ``end_y`` (edges x polygons, 1) are the edge's own heights. Short polygons
+    are filled up with edges of no length.
     """
 
     polygons: int
+    edges: int
     turn: Array
     offset: Array
     start_y: Array
@@ -33,9 +35,11 @@ def outlines(polygons: Sequence[Sequence[Point]]) -> Outlines:
         corners = np.array(polygon, np.float64)
         edges[:, index, :] = np.tile(corners[0], 2)
         edges[: len(corners), index, :] = np.concatenate([corners, np.roll(corners, -1, axis=0)], axis=1)
+    # every edge runs downwards, whichever way round its polygon is drawn: neighbours share the edge, not its sense
+    edges = np.where(edges[..., 1:2] > edges[..., 3:4], edges[..., [2, 3, 0, 1]], edges)
     x0, y0, x1, y1 = edges.reshape(-1, 4).T
     turn, offset = np.stack([y0 - y1, x1 - x0], axis=1), (y1 - y0) * x0 - (x1 - x0) * y0
-    return Outlines(len(polygons), turn, offset[:, None], y0[:, None], y1[:, None])
+    return Outlines(len(polygons), longest, turn, offset[:, None], y0[:, None], y1[:, None])
 
 
 def inside(points: Array, zones: Outlines) -> Array:
@@ -48,8 +52,6 @@ def inside(points: Array, zones: Outlines) -> Array:
     *lead, count, _ = points.shape
     down = points.mT
     y = down[..., 1:, :]
-    started = zones.start_y <= y
-    right = zones.turn @ down + zones.offset > 0
-    crossed = (started != (zones.end_y <= y)) & (right == started)
-    times = xp.sum(xp.reshape(crossed, (*lead, -1, zones.polygons, count)), axis=-3, dtype=xp.uint8)
+    crossed = (zones.start_y <= y) & (zones.end_y > y) & (zones.turn @ down + zones.offset > 0)
+    times = xp.sum(xp.reshape(crossed, (*lead, zones.edges, zones.polygons, count)), axis=-3, dtype=xp.uint8)
     return (times % 2 == 1).mT

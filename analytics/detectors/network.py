@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,10 @@ from models.frame import Frame
 
 class EngineFailed(Exception):
     """One computation did not end well; the detector goes on."""
+
+
+REFUSED = (EngineFailed, ShapeError, RuntimeError, ValueError, IndexError, cv2.error)
+"""What an engine, a decoder or OpenCV says to a picture that they cannot take: one look fails, not the detector."""
 
 
 class Engine(Protocol):
@@ -47,7 +52,7 @@ class Engine(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Job:
     ticket: int
     frame: Frame
@@ -89,7 +94,7 @@ class NetworkDetector:
         self._start_waiting()
 
     def poll(self) -> list[Answer]:
-        answers = []
+        answers = self._answers()
         self._done.extend(slot for slot in self._busy if slot not in self._done and self._engine.broke(slot))
         while self._done:
             slot = self._done.popleft()
@@ -97,10 +102,7 @@ class NetworkDetector:
             self._take(slot, job, view)
             self._idle.append(slot)
             self._start_waiting()
-            if not job.waiting and not job.under_way:
-                self._jobs.remove(job)
-                found = suppress(Detections.merged(job.parts), iou=self._spec.nms_iou)
-                answers.append(Answer(job.ticket, found, job.failure))
+            answers += self._answers()
         return answers
 
     def on_ready(self, wake: Callable[[], None]) -> None:
@@ -113,14 +115,29 @@ class NetworkDetector:
         self._closing.set()
         self._engine.close()
 
+    def _answers(self) -> list[Answer]:
+        ended = [job for job in self._jobs if not job.waiting and not job.under_way]
+        for job in ended:
+            self._jobs.remove(job)
+        return [
+            Answer(job.ticket, suppress(Detections.merged(job.parts), iou=self._spec.nms_iou), job.failure)
+            for job in ended
+        ]
+
     def _start_waiting(self) -> None:
         for job in self._jobs:
             while job.waiting and self._idle:
-                slot, view = self._idle.popleft(), job.waiting.pop(0)
-                self._letterbox.fill(job.frame, view, self._engine.picture(slot, view.width_px, view.height_px))
+                slot, view = self._idle[0], job.waiting.pop(0)
+                try:
+                    self._letterbox.fill(job.frame, view, self._engine.picture(slot, view.width_px, view.height_px))
+                    self._engine.start(slot, lambda slot=slot: self._finished(slot))  # type: ignore[misc]
+                except REFUSED as refused:
+                    job.failure = str(refused)
+                    self._wake()
+                    continue
+                self._idle.popleft()
                 self._busy[slot] = (job, view)
                 job.under_way += 1
-                self._engine.start(slot, lambda slot=slot: self._finished(slot))  # type: ignore[misc]
 
     def _finished(self, slot: int) -> None:
         self._done.append(slot)
@@ -131,7 +148,7 @@ class NetworkDetector:
         job.under_way -= 1
         try:
             found = self._decode(self._engine.outputs(slot), (view.width_px, view.height_px), self._wanted)
-        except (EngineFailed, ShapeError) as failed:
+        except REFUSED as failed:
             job.failure = str(failed)
             return
         job.parts.append(view.to_frame(found))

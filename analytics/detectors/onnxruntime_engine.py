@@ -67,7 +67,7 @@ class OnnxRuntimeEngine:
         assert future is not None, "outputs() of a slot that was not started"
         try:
             return future.result()
-        except RuntimeError as failed:
+        except Exception as failed:  # its errors have no common base
             raise EngineFailed(str(failed)) from failed
 
     def close(self) -> None:
@@ -81,7 +81,11 @@ class OnnxRuntimeEngine:
 def _with_normalisation(model: onnx.ModelProto, sidecar: Sidecar) -> onnx.ModelProto:
     """Put cast, transpose and (x - mean) / std in front of the graph, so that it takes (1, height, width, 3) bytes."""
     graph, wants = model.graph, sidecar.input
-    (was,) = (entry for entry in graph.input if entry.name not in {tensor.name for tensor in graph.initializer})
+    inputs = [entry for entry in graph.input if entry.name not in {tensor.name for tensor in graph.initializer}]
+    if len(inputs) != 1:
+        names = ", ".join(entry.name for entry in inputs) or "none"
+        raise ConfigError("file", f"needs weights with one input, has {names}", source=f"{sidecar.name}.toml")
+    was = inputs[0]
     scale = 1 / np.array(wants.std, np.float32).reshape(1, 3, 1, 1)
     shift = -np.array(wants.mean, np.float32).reshape(1, 3, 1, 1) * scale
     graph.initializer.extend(

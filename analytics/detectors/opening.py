@@ -72,6 +72,10 @@ def _backend(wanted: Sidecar, device: str) -> str:
 def _engine(
     backend: str, weights: Path, wanted: Sidecar, *, device: str, precision: str, threads: int
 ) -> tuple[Engine, str]:
+    if backend not in BACKENDS:
+        raise ConfigError(
+            "backend", f"needs one of {', '.join(BACKENDS)}, has '{backend}'", source=f"{wanted.name}.toml"
+        )
     if importlib.util.find_spec(backend) is None:
         raise ConfigError("analytics.detector", f"{wanted.name} needs the package {backend}, which is not installed")
     if backend == "openvino":
@@ -79,14 +83,12 @@ def _engine(
 
         openvino = OpenVinoEngine(weights, wanted, device=device, precision=precision, threads=threads)
         return openvino, openvino.precision
-    if backend == "onnxruntime":
-        from analytics.detectors.onnxruntime_engine import OnnxRuntimeEngine  # noqa: PLC0415 - optional extra
+    from analytics.detectors.onnxruntime_engine import OnnxRuntimeEngine  # noqa: PLC0415 - optional extra
 
-        if precision not in ("auto", "f32"):
-            raise ConfigError("analytics.precision", f"needs auto or f32 on ONNX Runtime, has '{precision}'")
-        runtime = OnnxRuntimeEngine(weights, wanted, device=device, threads=threads)
-        return runtime, runtime.precision
-    raise ConfigError("backend", f"needs one of {', '.join(BACKENDS)}, has '{backend}'", source=f"{wanted.name}.toml")
+    if precision not in ("auto", "f32"):
+        raise ConfigError("analytics.precision", f"needs auto or f32 on ONNX Runtime, has '{precision}'")
+    runtime = OnnxRuntimeEngine(weights, wanted, device=device, threads=threads)
+    return runtime, runtime.precision
 
 
 def _spec(wanted: Sidecar, backend: str, device: str, precision: str, digest: str) -> DetectorSpec:
