@@ -32,6 +32,8 @@ TRIAGE_EVERY_S = 0.05
 TRIAGE_LIMIT = 200
 REGISTRY_EVERY_S = 1.0
 RETRY_S = 0.25
+STUCK_AFTER_S = 180.0
+"""No step takes so long: a statement ends after 60 s, and a database that is away is noticed sooner."""
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,8 @@ class CommitterStats:
     stored_total: int = 0
     repeated_total: int = 0
     store_down: str = ""
+    moved_s: float = 0.0
+    """When it last began something, or found the database away."""
 
 
 class Committer:
@@ -78,12 +82,16 @@ class Committer:
         self._due_s = dict.fromkeys(("tick", "states", "triage", "registry"), 0.0)
         self.supervision = Supervision(clock, settings)
         self.intake = Intake(self.supervision)
-        self.stats = CommitterStats()
+        self.stats = CommitterStats(moved_s=clock.monotonic_s())
 
     @property
     def knows_units(self) -> bool:
         """Whether the registry has been read."""
         return self._registry_version is not None
+
+    def is_stuck(self) -> bool:
+        """Tell whether storing has stood still for so long that only a new process helps."""
+        return self._clock.monotonic_s() - self.stats.moved_s > STUCK_AFTER_S
 
     def stop(self) -> None:
         """End `run` after the batch in hand; what is not stored by then is not answered either."""
@@ -97,6 +105,7 @@ class Committer:
 
     def step(self, *, timeout_s: float = 0.0) -> int:
         """Do what is due; returns how many deliveries were stored."""
+        self.stats.moved_s = self._clock.monotonic_s()
         batch = self._inbox.take(BATCH_MAX, timeout_s=timeout_s, fill_s=LINGER_S if self._busy else 0.0)
         self._busy = len(batch) > 1
         ask = self._is_due("registry", REGISTRY_EVERY_S) or self._registry_version is None or self._has_strangers(batch)
@@ -256,6 +265,7 @@ class Committer:
                 if not self.stats.store_down:
                     log.warning("%s; what units send waits", down)
                 self.stats.store_down = str(down)
+                self.stats.moved_s = self._clock.monotonic_s()
                 if self._stopping.wait(RETRY_S):
                     return False
             else:

@@ -74,6 +74,9 @@ class _Active:
         self._centre.start()
         try:
             while not self._centre.failed.is_set():
+                if self._centre.committer.is_stuck():
+                    log.error("nothing has been stored for minutes; starting anew")
+                    return False
                 for duty in (self._beat, self._centre.follow_admissions, self._time_out, self._part_watch.check):
                     self._do(duty)
                 self._maintain()

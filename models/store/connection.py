@@ -14,8 +14,10 @@ CONNECT_OPTIONS: dict[str, Any] = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
-    # idle in a transaction would hold back the feed for everybody
-    "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=20s -c statement_timeout=60s",
+    # idle in a transaction would hold back the feed for everybody; after a lock has been waited for, statements must
+    # see what its holder has committed, whatever the site's server sets
+    "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=20s -c statement_timeout=60s"
+    " -c default_transaction_isolation=read\\ committed",
 }
 
 
@@ -43,3 +45,12 @@ class StoreConnection(Connection[Any]):
         except psycopg.Error:
             return False
         return True
+
+
+def make_durable(conn: Connection[Any]) -> None:
+    """Let COMMIT mean what a receipt says, also on a server that answers before it has written."""
+    with conn.transaction():
+        conn.execute(
+            """SELECT set_config('synchronous_commit', 'on', false)
+               WHERE current_setting('synchronous_commit') = 'off'"""
+        )

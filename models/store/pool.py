@@ -14,7 +14,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 from models.clock import Clock
 from models.errors import StoreDown
 from models.store import feed, upkeep
-from models.store.connection import CONNECT_OPTIONS, StoreConnection
+from models.store.connection import CONNECT_OPTIONS, StoreConnection, make_durable
 from models.store.engine import Engine, probe
 
 WAKE_EVERY_S = 0.02
@@ -50,6 +50,7 @@ class Store:
             kwargs={**CONNECT_OPTIONS, "application_name": application},
             min_size=min_size,
             max_size=max_size,
+            configure=make_durable,
             reconnect_timeout=RECONNECT_FOR_S,
             open=False,
             name=application,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alarms.committer import Committer
+from alarms.committer import STUCK_AFTER_S, Committer
 from alarms.inbox import Delivery, Inbox, Puback
 from alarms.parse import split_topic
 from configs.parts import AlarmsConfig
@@ -192,6 +192,16 @@ def test_receipt_is_not_given_for_what_is_dropped(desk: Desk) -> None:
     desk.run()
     assert desk.receipts == [("U1", "b1", 1)]
     assert len(desk.pubacked) == 2
+
+
+def test_storing_that_stands_still_is_noticed(desk: Desk) -> None:
+    """A step that never ends (a commit that waits for ever) is no end of a thread; a look from outside sees it."""
+    desk.clock.advance(STUCK_AFTER_S)
+    assert not desk.committer.is_stuck()
+    desk.clock.advance(1)
+    assert desk.committer.is_stuck()
+    desk.run()
+    assert not desk.committer.is_stuck()
 
 
 def test_what_the_centre_noted_and_the_database_refuses(desk: Desk) -> None:

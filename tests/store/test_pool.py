@@ -189,6 +189,18 @@ def test_readers_are_woken_though_the_connection_has_a_new_user(
         assert list(listener.notifies(timeout=10, stop_after=1))
 
 
+def test_a_sites_own_settings_do_not_weaken_ours(dsn: str) -> None:
+    """A server that answers before it has written, and shows each transaction the past only."""
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        conn.execute(f"ALTER DATABASE {conn.info.dbname} SET synchronous_commit = off")
+        conn.execute(f"ALTER DATABASE {conn.info.dbname} SET default_transaction_isolation = 'repeatable read'")
+    with Store(dsn) as store, store.transaction() as conn:
+        row = conn.execute(
+            "SELECT current_setting('synchronous_commit'), current_setting('transaction_isolation')"
+        ).fetchone()
+    assert row == ("on", "read committed")
+
+
 def test_a_busy_pool_is_store_down(dsn: str) -> None:
     """Whoever finds all connections taken waits no longer than the timeout."""
     store = Store(dsn, max_size=1, timeout_s=0.1)
