@@ -17,7 +17,7 @@ import numpy as np
 from analytics.detector import Answer, Detector
 from analytics.finding import Finding
 from analytics.motion import Change
-from analytics.scheduler import DeficitRoundRobin
+from analytics.scheduler import FairTurns
 from analytics.watch import CameraWatch, book_of
 from models.camera import Rule
 from models.clock import Clock
@@ -48,7 +48,7 @@ class Pipeline:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._closing = False
-        self._turns = DeficitRoundRobin()
+        self._turns = FairTurns()
         self._tickets = itertools.count(1)
         self._under_way: dict[int, CameraWatch] = {}
         self._latencies_s: deque[float] = deque(maxlen=LATENCIES_KEPT)
@@ -132,6 +132,7 @@ class Pipeline:
         """Do all that can be done now without waiting."""
         for camera_id in self._take_forgotten():
             self._detector.forget(camera_id)
+            self._turns.forget(camera_id)
         for watch, frame in self._take_slots():
             with self._apart(watch.camera_id):
                 self._consider(watch, frame)

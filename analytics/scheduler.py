@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-QUANTUM_PX = 65536
-"""Pixels of detector input that a camera gains each round."""
 EARLY_SHARE = 0.1
 """A frame so little before its time is on time: cameras jitter."""
 
@@ -29,23 +27,27 @@ class Rate:
 
 
 @dataclass(slots=True)
-class DeficitRoundRobin:
-    """Gives each camera the same cost over time, or a multiple of it, however different its looks cost."""
+class FairTurns:
+    """Gives each camera that waits the same cost over time, or a multiple of it, however different its looks cost.
 
-    _deficit: dict[str, float] = field(default_factory=dict)
-    _order: list[str] = field(default_factory=list)
+    Start-time fair queueing: a camera's next turn starts where its last one ended, counted in cost by weight; the
+    earliest start goes first. Who was away starts now: nothing is saved up, and a camera that is being looked at,
+    and so does not wait, loses nothing.
+    """
+
+    _now: float = 0.0
+    _next: dict[str, float] = field(default_factory=dict)
 
     def choose(self, waiting: Mapping[str, tuple[int, float]]) -> str:
         """Return the id whose turn it is among ``waiting``: id -> (cost, weight); it must not be empty."""
-        self._order = [camera for camera in self._order if camera in waiting]
-        self._order += [camera for camera in waiting if camera not in self._order]
-        self._deficit = {camera: self._deficit.get(camera, 0.0) for camera in self._order}
-        while True:
-            for position, camera in enumerate(self._order):
-                cost, _weight = waiting[camera]
-                if self._deficit[camera] >= cost:
-                    self._deficit[camera] -= cost
-                    self._order = self._order[position:] + self._order[:position]
-                    return camera
-            for camera in self._order:
-                self._deficit[camera] += QUANTUM_PX * waiting[camera][1]
+        starts = {camera: max(self._next.get(camera, 0.0), self._now) for camera in waiting}
+        chosen = min(starts, key=starts.__getitem__)
+        cost, weight = waiting[chosen]
+        self._now = starts[chosen]
+        self._next = {camera: at for camera, at in self._next.items() if at > self._now}
+        self._next[chosen] = self._now + cost / weight
+        return chosen
+
+    def forget(self, camera_id: str) -> None:
+        """Drop what is known of a camera that went."""
+        self._next.pop(camera_id, None)
