@@ -107,8 +107,9 @@ class Supervision:
 
     def heard(self, watch: UnitWatch, *, at: datetime, at_s: float) -> None:
         """Note a sign of life; a lost unit is back."""
+        if watch.heard_at is None or at_s >= watch.heard_s:  # in the order of arrival: the wall clock may be set back
+            watch.heard_at = at
         watch.heard_s = max(watch.heard_s, at_s)
-        watch.heard_at = at if watch.heard_at is None else max(watch.heard_at, at)
         watch.known = True
         self._found.changed[watch.unit.id] = watch
         if watch.loss:

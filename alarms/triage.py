@@ -209,9 +209,8 @@ class _Board:
 
     def _holding(self, event: Event) -> list[IncidentDraft]:
         """Return open incidents that may hold a condition of the event's source: its own, and those it joined."""
-        own = self._of_source.get((event.source_kind, event.source_id), [])
-        if own or event.source_kind is SourceKind.UNIT:
-            return own[::-1]
+        if event.source_kind is SourceKind.UNIT:
+            return self._of_source.get((event.source_kind, event.source_id), [])[::-1]
         return self.drafts[::-1]
 
     def _note(self, event: Event) -> None:

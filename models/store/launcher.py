@@ -156,6 +156,8 @@ class EmbeddedPostgres:
         with _handed_over(part, ids) as (path, descriptor):
             argv = [str(bin_dir / "initdb"), "-D", path, "-U", "postgres", "-E", "UTF8", "--locale=C"]
             argv += ["--auth-local=trust", "--auth-host=reject", "--data-checksums"]
+            if self._settings.get("fsync") == "off":  # then neither does the server: a beginning for tests
+                argv.append("--no-sync")
             done = subprocess.run(  # noqa: S603
                 argv, check=False, capture_output=True, cwd="/", pass_fds=[descriptor], **ids
             )

@@ -194,6 +194,21 @@ def test_receipt_is_not_given_for_what_is_dropped(desk: Desk) -> None:
     assert len(desk.pubacked) == 2
 
 
+def test_wall_clock_that_is_set_back(desk: Desk) -> None:
+    """A unit is heard when it is heard, and a silence begins with its last sign of life, not an hour later."""
+    desk.clock.step_utc(-3600)
+    desk.say("U1", "tel")
+    desk.run(1)
+    heard_at = desk.clock.utc_now() - timedelta(seconds=1)
+    with desk.store.transaction() as conn:
+        assert units.states(conn, ["U1"])["U1"].last_heard_at == heard_at
+    desk.run(170, hearing=[id for id in IDS if id != "U1"])
+    assert desk.kinds() == ["unit_silent"]
+    with desk.store.transaction() as conn:
+        (silence,) = gaps.listing(conn, SourceKind.UNIT, ["U1"], heard_at - timedelta(days=1), desk.clock.utc_now())
+    assert silence.started_at == heard_at
+
+
 def test_storing_that_stands_still_is_noticed(desk: Desk) -> None:
     """A step that never ends (a commit that waits for ever) is no end of a thread; a look from outside sees it."""
     desk.clock.advance(STUCK_AFTER_S)

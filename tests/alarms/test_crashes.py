@@ -30,7 +30,7 @@ GENEROUS = AlarmsConfig(rate_per_s=1000, rate_burst=10_000)
 """Else these busy units would be held back, and the test would wait for their resends."""
 
 
-def under_load(town: Town, disaster: list[object], *, seconds: float = 4.0) -> list[UnitThread]:
+def under_load(town: Town, disaster: list[object], *, seconds: float) -> list[UnitThread]:
     """Let units report steadily while ``disaster``, a list of (after seconds, what), happens."""
     fleet = [town.unit(f"U{number}") for number in range(UNITS)]
     started = time.monotonic()
@@ -87,7 +87,7 @@ def test_database_killed_and_restarted_under_load(own_postgres: EmbeddedPostgres
             own_postgres.process.wait(10)
 
         fleet = under_load(
-            town, [(0.5, kill), (1.5, own_postgres.start), (3.0, kill), (3.2, own_postgres.start)], seconds=4.5
+            town, [(0.5, kill), (1.3, own_postgres.start), (2.2, kill), (2.3, own_postgres.start)], seconds=3.2
         )
         check_nothing_lost_nothing_doubled(store, fleet)
         assert not centre.failed.is_set()
@@ -105,7 +105,7 @@ def test_broker_killed_and_restarted_under_load(mosquitto_town: Town, number: si
         town.broker.end(number)
         town.broker.start()
 
-    fleet = under_load(town, [(0.7, restart), (2.5, restart)], seconds=4.0)
+    fleet = under_load(town, [(0.6, restart), (1.8, restart)], seconds=2.8)
     check_nothing_lost_nothing_doubled(town.store, fleet)
     assert not centre.failed.is_set()
 
@@ -185,7 +185,7 @@ def core_town(store: Store) -> Iterator[tuple[Town, Core]]:
 def test_core_killed_under_load(core_town: tuple[Town, Core]) -> None:
     """Kill -9 of the core, three times: 0 receipted alarms lost, nothing stored twice."""
     town, core = core_town
-    fleet = under_load(town, [(1.0, core.restart), (2.5, core.restart), (4.0, core.restart)], seconds=5.0)
+    fleet = under_load(town, [(0.8, core.restart), (2.0, core.restart), (3.2, core.restart)], seconds=4.0)
     check_nothing_lost_nothing_doubled(town.store, fleet)
 
 

@@ -197,11 +197,11 @@ def test_payload_that_claims_another_unit(town: Town) -> None:
 def test_unregistered_and_disabled_units(town: Town) -> None:
     """Nobody outside the registry gets a receipt; what they say is kept for a look."""
     town.register("U1", "U2")
-    town.start()
+    watched = town.start().committer.supervision.units
     with town.store.transaction() as conn:
         units.update(conn, "U2", {"enabled": False}, expected_version=1)
     speaker = town.speaker()
-    time.sleep(1.2)  # the registry is looked at every second
+    eventually(lambda: "U2" in watched and not watched["U2"].unit.enabled, what="the registry read")
     speaker.say("aw/1/u/U9/evt", evt(unit="U9"))
     speaker.say("aw/1/u/U2/evt", evt(unit="U2"))
     eventually(lambda: town.count("quarantine") == 2, what="kept")

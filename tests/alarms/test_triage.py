@@ -176,6 +176,17 @@ def test_silent_camera_returns_on_the_incident_it_had_joined(town: Store, clock:
     assert incident.standing == ()
 
 
+def test_silent_camera_returns_everywhere(town: Store, clock: FakeClock) -> None:
+    """It fell silent beside an alarm while an older card of its own was open: its return is for the alarm too."""
+    take(town, clock, event(EventKind.LINE_CROSSING, CAMERA, "c1", clock.utc_now()))
+    clock.advance(300)
+    take(town, clock, event(EventKind.PANIC, UNIT, "U1", clock.utc_now()))
+    take(town, clock, event(EventKind.CAMERA_SILENT, CAMERA, "c1", clock.utc_now()))
+    take(town, clock, event(EventKind.CAMERA_RESTORED, CAMERA, "c1", clock.utc_now()))
+    street, panic = incidents_of(town)
+    assert (street.event_count, panic.standing) == (1, ("panic/U1/",))
+
+
 def test_facts_open_nothing_but_stand_on_an_open_alarm(town: Store, clock: FakeClock) -> None:
     """Who disarmed after the alarm is part of its story; on a quiet day it is not a story."""
     take(town, clock, event(EventKind.DISARMED, UNIT, "U1", clock.utc_now(), label="disarmed"))
