@@ -71,6 +71,8 @@ def _read_weights(description: Json, folder: Path) -> dict[str, Constant]:
             quantised = weight.get("quantization")
             stored = np.dtype(quantised["dtype"] if quantised else weight["dtype"])
             count = int(np.prod(weight["shape"], dtype=np.int64))
+            if at + count * stored.itemsize > len(data):
+                raise ConversionError(f"weights: {len(data)} bytes end within {weight['name']}")
             values = np.frombuffer(data, stored, count, at).reshape(weight["shape"])
             at += values.nbytes
             if quantised and "scale" in quantised:

