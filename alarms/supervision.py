@@ -203,11 +203,11 @@ class Supervision:
     def take(self, *, states: bool = True) -> Findings:
         """Hand over what has come up; without ``states`` what units were heard to be waits for a larger batch.
 
-        It never waits when there is an event: a loss and how far it was told are stored together, or a restart
-        between the two would tell it again.
+        It never waits when there is an event or a gap: a loss, its gap and how far it was told are stored together,
+        or a restart between the two would tell it again, or leave the gap open for ever.
         """
         found, self._found = self._found, Findings()
-        if not states and not found.events:
+        if not states and not found.events and not found.gaps:
             self._found.changed, found.changed = found.changed, {}
             self._found.faces, found.faces = found.faces, {}
             self._found.beats, found.beats = found.beats, []

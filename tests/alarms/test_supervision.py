@@ -376,14 +376,30 @@ def test_gaps_keep_their_order(clock: FakeClock) -> None:
 def test_event_and_stage_are_stored_together(clock: FakeClock) -> None:
     """What was told never waits for what is written in batches, or a restart between the two would tell it again."""
     town = Watched(clock, 2)
-    town.will(["U0"])
+    town.hear(["U1"])
     assert town.supervision.take(states=False).changed == {}
+    town.will(["U0"])
+    town.take()
     for _ in range(HOLD_S + 1):
         clock.advance(1)
         town.supervision.tick()
     found = town.supervision.take(states=False)
     assert kinds(found.events) == [EventKind.UNIT_OFFLINE]
     assert found.changed["U0"].record().loss_stage == "told"
+
+
+def test_gap_and_loss_are_stored_together(clock: FakeClock) -> None:
+    """A centre that ends between the two would leave the gap open: the next would not know of the loss."""
+    town = Watched(clock, 1)
+    town.will(["U0"])
+    found = town.supervision.take(states=False)
+    next_centre = Watched(clock, 1, states={"U0": found.changed["U0"].record()})
+    clock.advance(5)
+    next_centre.connect(["U0"], n=2)
+    assert [(gap.started_at, gap.ended_at) for gap in found.gaps + next_centre.supervision.take(states=False).gaps] == [
+        (found.gaps[0].started_at, None),
+        (found.gaps[0].started_at, clock.utc_now()),
+    ]
 
 
 def test_findings_come_apart(clock: FakeClock) -> None:
