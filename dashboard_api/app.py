@@ -95,7 +95,14 @@ def equip(app: FastAPI, context: Context) -> None:
 
 def bare_app() -> FastAPI:
     """Return the routes alone, which is enough to print their document."""
-    app = FastAPI(title="alertwall", version=version(), docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="alertwall",
+        version=version(),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,  # an address with one slash more is another address, not a redirect of a DELETE
+    )
     for module in MODULES:
         app.include_router(module.routes)
     app.include_router(system.root)

@@ -116,8 +116,10 @@ class Gatekeeper:
         self._check_host(headers)
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > URL_MAX_CHARS:
             raise TooLarge("the address is too long")
-        if "\0" in scope["path"] or b"%00" in scope["query_string"] or b"\0" in scope["query_string"]:
+        if "\0" in scope["path"]:
             raise BadInput("path", "no NUL")
+        if b"%00" in scope["query_string"] or b"\0" in scope["query_string"]:
+            raise BadInput("query", "no NUL")
         if scope["method"] in SAFE_METHODS:
             return
         origin = headers.get("origin")

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import Connection
 
 from models.camera import UP_STATES
-from models.store import cameras, parts
+from models.store import parts
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -25,9 +25,11 @@ class Metric:
 
 def collect(conn: Connection[Any], now: datetime, *, version: str, viewers: int) -> list[Metric]:
     """Return all families as they stand."""
-    states = cameras.states(conn)
-    registered = {camera.id for camera in cameras.listing(conn)}
-    cameras_here = {id: states.get(id) for id in sorted(registered)}
+    links = conn.execute(
+        "SELECT c.id, s.state, s.frames_total, s.frames_lost_total FROM camera c"
+        " LEFT JOIN camera_state s ON s.camera_id = c.id WHERE c.retired_at IS NULL ORDER BY c.id"
+    ).fetchall()
+    up = {str(state) for state in UP_STATES}
     active = conn.execute(
         "SELECT priority, count(*) FROM incident WHERE state <> 'closed' GROUP BY priority"
     ).fetchall()
@@ -51,19 +53,19 @@ def collect(conn: Connection[Any], now: datetime, *, version: str, viewers: int)
             "alertwall_camera_up",
             "gauge",
             "Whether a camera's pictures arrive.",
-            [({"camera": id}, float(s is not None and s.state in UP_STATES)) for id, s in cameras_here.items()],
+            [({"camera": id}, float(state in up)) for id, state, *_ in links],
         ),
         Metric(
             "alertwall_camera_frames_total",
             "counter",
             "Frames received since the camera's worker began.",
-            [({"camera": id}, s.frames_total) for id, s in cameras_here.items() if s is not None],
+            [({"camera": id}, frames) for id, state, frames, _ in links if state is not None],
         ),
         Metric(
             "alertwall_camera_frames_dropped_total",
             "counter",
             "Frames that a newer one replaced before they were looked at.",
-            [({"camera": id}, s.frames_lost_total) for id, s in cameras_here.items() if s is not None],
+            [({"camera": id}, lost) for id, state, _, lost in links if state is not None],
         ),
         Metric(
             "alertwall_units",

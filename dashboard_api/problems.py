@@ -30,6 +30,8 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
 ERRORS_MAX = 20
 VALUE_TEXT_MAX_CHARS = 300
+BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+HEADER_FIELDS = frozenset({"if-match", "idempotency-key"})
 
 STATUS: dict[type[AlertwallError], tuple[int, str]] = {
     NotSignedIn: (401, "not-signed-in"),
@@ -78,8 +80,8 @@ def problem(
     return Response(text, status, {"Cache-Control": "no-store", **(headers or {})}, media_type=MEDIA_TYPE)
 
 
-def of_error(error: AlertwallError, instance: str) -> Response:
-    """Return what an error of ours looks like from outside."""
+def of_error(error: AlertwallError, instance: str, *, in_body: bool = False) -> Response:
+    """Return what an error of ours looks like from outside; ``in_body`` tells where the request's fields came in."""
     status, kind = next((STATUS[base] for base in type(error).__mro__ if base in STATUS), (500, ""))
     if status == 500:
         log.error("%s: %s", type(error).__name__, error)
@@ -91,7 +93,9 @@ def of_error(error: AlertwallError, instance: str) -> Response:
         headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
     elif status == 503:
         headers["Retry-After"] = str(RETRY_AFTER_S)
-    errors = [{"pointer": _field_pointer(error.field), "detail": error.expected}] if isinstance(error, BadInput) else []
+    errors = []
+    if isinstance(error, BadInput):
+        errors = [{"pointer": _field_pointer(error.field, in_body=in_body), "detail": error.expected}]
     winner = error.winner if isinstance(error, Conflict) else None
     return problem(status, _public(error), instance=instance, kind=kind, errors=errors, winner=winner, headers=headers)
 
@@ -106,10 +110,13 @@ def install(app: FastAPI) -> None:
 
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, AlertwallError)
-        return of_error(error, request.url.path)
+        return of_error(error, request.url.path, in_body=request.method in BODY_METHODS)
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        if error.status_code == 400 and isinstance(error.__cause__, RecursionError | ValueError):
+            # FastAPI's word for a body that its JSON reader gave up on: too deep, not UTF-8, endless digits
+            return _unreadable(request.url.path, "JSON in UTF-8, of sensible depth and numbers")
         detail = error.detail if error.detail != HTTPStatus(error.status_code).phrase else _plain(error.status_code)
         return problem(
             error.status_code, detail, instance=request.url.path, headers=dict(error.headers) if error.headers else None
@@ -117,7 +124,10 @@ def install(app: FastAPI) -> None:
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        errors = [{"pointer": _pointer(one["loc"]), "detail": str(one["msg"])} for one in error.errors()]
+        found = error.errors()
+        if found and found[0]["type"] == "json_invalid":
+            return _unreadable(request.url.path, f"JSON; it ends to be that at character {found[0]['loc'][-1]}")
+        errors = [{"pointer": _pointer(one["loc"]), "detail": str(one["msg"])} for one in found]
         first = f"{errors[0]['pointer']}: {errors[0]['detail']}" if errors else "not what this route takes"
         return problem(422, first, instance=request.url.path, kind="bad-input", errors=errors)
 
@@ -131,6 +141,11 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(psycopg.DataError, unstorable)
     app.add_exception_handler(UnicodeEncodeError, unstorable)
     app.add_exception_handler(OverflowError, unstorable)
+
+
+def _unreadable(instance: str, expected: str) -> Response:
+    errors = [{"pointer": "/", "detail": expected}]
+    return problem(422, f"the body: {expected}", instance=instance, kind="bad-input", errors=errors)
 
 
 def _public(error: AlertwallError) -> str:
@@ -153,5 +168,7 @@ def _pointer(loc: Sequence[int | str]) -> str:
     return ".".join(str(part) for part in rest) or str(place)
 
 
-def _field_pointer(field: str) -> str:
-    return "/" + field.replace("[", "/").replace("]", "").replace(".", "/")
+def _field_pointer(field: str, *, in_body: bool) -> str:
+    if not in_body or field in HEADER_FIELDS:
+        return field
+    return "/" if field == "body" else "/" + field.replace("[", "/").replace("]", "").replace(".", "/")

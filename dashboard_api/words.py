@@ -1,7 +1,6 @@
 """Query parameters that hold several words, and times."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Annotated, Any, TypeVar
@@ -16,14 +15,16 @@ RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 
 
-def several(field: str, text: str | None, kind: Callable[[str], Word]) -> list[Word] | None:
+def several(field: str, text: str | None, kind: type[Word]) -> list[Word] | None:
     """Return the words in ``text``, separated by commas; None when nothing was asked for."""
     if not text:
         return None
     try:
         return [kind(word.strip()) for word in text.split(",")]
     except ValueError:
-        raise BadInput(field, f"words with commas between them, each one of: {_known(kind)}") from None
+        raise BadInput(
+            field, f"words with commas between them, each one of: {', '.join(str(one.value) for one in kind)}"
+        ) from None
 
 
 def _moment(value: Any) -> datetime:
@@ -45,7 +46,3 @@ Moment = Annotated[
     datetime, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"}, mode="validation")
 ]
 """A query parameter: a moment, in UTC."""
-
-
-def _known(kind: Callable[[str], Word]) -> str:
-    return ", ".join(str(one.value) for one in kind) if isinstance(kind, type) and issubclass(kind, Enum) else "?"

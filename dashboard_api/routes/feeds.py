@@ -10,6 +10,7 @@ from dashboard_api.feed import Audience
 from dashboard_api.feed_response import FeedResponse
 from dashboard_api.policy import Allowed, policy
 from dashboard_api.routes import router
+from models.errors import BadInput
 from models.store import patrols
 from models.store.feed import Cursor
 
@@ -36,7 +37,7 @@ async def feed(here: Here, access: Allowed, after: After = None, last_event_id: 
     """
     kinds = DESK_KINDS if access.login.role in who.DESK else SHARED_KINDS
     audience = Audience(areas=access.login.areas, kinds=kinds)
-    return FeedResponse(here.hub, here.watch, access, audience, after=_cursor(last_event_id or after))
+    return FeedResponse(here.hub, here.watch, access, audience, after=_cursor(after, last_event_id))
 
 
 @routes.get("/patrol/feed", response_class=Response, responses=SSE)
@@ -51,8 +52,15 @@ async def patrol_feed(here: Here, access: Allowed, after: After = None, last_eve
             patrols.seen(conn, patrol_id, at=here.clock.utc_now())
 
     audience = Audience(areas=access.login.areas, kinds=PHONE_KINDS, patrol_id=patrol_id)
-    return FeedResponse(here.hub, here.watch, access, audience, after=_cursor(last_event_id or after), present=present)
+    return FeedResponse(here.hub, here.watch, access, audience, after=_cursor(after, last_event_id), present=present)
 
 
-def _cursor(text: str | None) -> Cursor | None:
-    return Cursor.parse(text) if text else None
+def _cursor(after: str | None, last_event_id: str | None) -> Cursor | None:
+    """Return where to go on from; what the browser remembers of itself counts before the address."""
+    for name, text in (("last-event-id", last_event_id), ("after", after)):
+        if text:
+            try:
+                return Cursor.parse(text)
+            except BadInput as bad:
+                raise BadInput(name, bad.expected) from None
+    return None

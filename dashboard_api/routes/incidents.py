@@ -25,16 +25,13 @@ from dashboard_api.schemas.incidents import (
 from dashboard_api.schemas.patrols import AssignmentItem
 from dashboard_api.shapes import event_items, unit_of
 from dashboard_api.words import several
-from models.area import any_covers
+from models.errors import BadInput
 from models.event import EventKind, Priority, SourceKind
 from models.incident import Incident, IncidentState
-from models.store import events, incidents, patrols
+from models.store import incident_page, incidents, patrols
 from models.wire import assignment_json, entry_json, incident_json
 
 routes = router("incidents")
-
-EVENTS_SHOWN_MAX = 200
-"""Of an incident that counts more, the first and the newest hundred."""
 
 
 @routes.get("/incidents", response_model=IncidentList)
@@ -57,7 +54,7 @@ def list_incidents(
             access.login.areas,
             states=several("state", state, IncidentState),
             area=area,
-            priorities=several("priority", priority, _priority),
+            priorities=_priorities(priority),
             kinds=several("kind", kind, EventKind),
             source_id=source_id,
             cursor=plain(cursor),
@@ -97,23 +94,18 @@ def open_incident(
 @routes.get("/incidents/{incident_id}", response_model=IncidentDetail)
 @policy(who.EVERYBODY, noun="incidents", object="incident")
 def get_incident(here: Here, response: Response, incident_id: int, access: Allowed) -> dict[str, Any]:
-    """Return one incident with all that happened to it."""
+    """Return one incident with what happened to it; of very many events the first and the newest."""
     incident: Incident = access.thing
     with here.store.transaction() as conn:
-        keys = conn.execute(
-            "SELECT event_time, event_id FROM incident_event WHERE incident_id = %s ORDER BY event_time", (incident_id,)
-        ).fetchall()
-        if len(keys) > EVENTS_SHOWN_MAX:
-            keys = keys[: EVENTS_SHOWN_MAX // 2] + keys[-EVENTS_SHOWN_MAX // 2 :]
-        # what joined from beyond the asker's areas is counted, but theirs who are there
-        joined = events.get_many(conn, [(time, id) for time, id in keys])
-        areas = access.login.areas
+        page = incident_page.read(conn, incident, access.login.areas)
         body = {
             **incident_json(incident),
-            "entries": [entry_json(entry) for entry in incidents.entries(conn, incident_id)],
-            "events": event_items(conn, [event for event in joined if any_covers(areas, event.area)]),
+            "entries": [entry_json(entry) for entry in page.entries],
+            "events": event_items(conn, page.events),
             "assignments": [assignment_json(one) for one in patrols.of_incident(conn, incident_id)],
-            "unit": unit_of(conn, incident.source_id, areas) if incident.source_kind is SourceKind.UNIT else None,
+            "unit": unit_of(conn, incident.source_id, access.login.areas)
+            if incident.source_kind is SourceKind.UNIT
+            else None,
         }
     tag(response, incident)
     return body
@@ -172,5 +164,10 @@ def close(here: Here, incident_id: int, access: Allowed, body: Close) -> dict[st
     return incident_json(closed)
 
 
-def _priority(word: str) -> Priority:
-    return Priority(int(word))
+def _priorities(text: str | None) -> list[Priority] | None:
+    if not text:
+        return None
+    known = {str(int(one)): one for one in Priority}
+    if unknown := {word.strip() for word in text.split(",")} - known.keys():
+        raise BadInput("priority", f"{', '.join(known)} with commas between them, not {min(unknown)[:20]}")
+    return [known[word.strip()] for word in text.split(",")]

@@ -1,8 +1,9 @@
 """What every shape has in common."""
 
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, field_validator
+from pydantic_core import PydanticCustomError
 
 Item = TypeVar("Item")
 
@@ -30,6 +31,15 @@ class Request(BaseModel):
     """Base of what is received: a field that is not known is refused, numbers are numbers."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, str_max_length=10_000)
+
+    @field_validator("*")
+    @classmethod
+    def _no_nul(cls, value: Any) -> Any:
+        """No text of ours may hold one: the database cannot."""
+        texts = value if isinstance(value, list) else [value]
+        if any(isinstance(text, str) and "\0" in text for text in texts):
+            raise PydanticCustomError("nul", "text without NUL")
+        return value
 
 
 class Page(Answer, Generic[Item]):

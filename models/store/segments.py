@@ -1,7 +1,7 @@
 """Recorded files: what exists on disk, by camera and time."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg import Connection
@@ -9,6 +9,30 @@ from psycopg import Connection
 from models.timeline import Segment
 
 _COLUMNS = "camera_id, started_at, ended_at, path, size_bytes, codec"
+JOIN_WITHIN = timedelta(seconds=2)
+"""Recorded files this close are one stretch: their ends are measured, not exact."""
+_NEAR = timedelta(hours=1)
+"""No file is longer; so far back is looked for the one before."""
+_STRETCHES = b"""
+WITH wanted AS (SELECT unnest(%(ids)s::text[]) AS id),
+starts AS (
+    SELECT w.id, f.started_at FROM wanted w CROSS JOIN LATERAL (
+        SELECT started_at FROM segment WHERE camera_id = w.id AND started_at <= %(since)s
+        ORDER BY started_at DESC LIMIT 1) f
+    UNION SELECT w.id, f.started_at FROM wanted w CROSS JOIN LATERAL (
+        SELECT started_at FROM segment WHERE camera_id = w.id AND started_at > %(since)s AND started_at < %(until)s
+        ORDER BY started_at LIMIT 1) f
+    UNION SELECT w.id, f.started_at FROM wanted w CROSS JOIN LATERAL (
+        SELECT started_at FROM segment WHERE begins AND camera_id = w.id AND started_at > %(since)s
+            AND started_at < %(until)s) f),
+bounded AS (
+    SELECT id, started_at, lead(started_at, 1, %(until)s) OVER (PARTITION BY id ORDER BY started_at) AS next_at
+    FROM starts)
+SELECT b.id, b.started_at, l.ended_at FROM bounded b CROSS JOIN LATERAL (
+    SELECT ended_at FROM segment WHERE camera_id = b.id AND started_at >= b.started_at AND started_at < b.next_at
+    ORDER BY started_at DESC LIMIT 1) l
+WHERE l.ended_at > %(since)s ORDER BY b.id, b.started_at"""
+"""From each beginning, and from the first file in reach, to the last file before the next beginning."""
 
 
 def add(conn: Connection[Any], segments: Sequence[Segment]) -> None:
@@ -18,11 +42,17 @@ def add(conn: Connection[Any], segments: Sequence[Segment]) -> None:
         return
     rows = [unique[key] for key in sorted(unique)]
     conn.execute(
-        f"""INSERT INTO segment ({_COLUMNS})
-            SELECT * FROM unnest(%b::text[], %b::timestamptz[], %b::timestamptz[], %b::text[], %b::int8[], %b::text[])
+        f"""INSERT INTO segment ({_COLUMNS}, begins)
+            SELECT n.*, NOT EXISTS (
+                SELECT 1 FROM segment p WHERE p.camera_id = n.camera_id AND p.started_at < n.started_at
+                    AND p.started_at > n.started_at - %b::interval AND p.ended_at >= n.started_at - %b::interval)
+            FROM unnest(%b::text[], %b::timestamptz[], %b::timestamptz[], %b::text[], %b::int8[], %b::text[])
+                AS n ({_COLUMNS})
             ON CONFLICT (camera_id, started_at) DO UPDATE
             SET ended_at = excluded.ended_at, size_bytes = excluded.size_bytes""".encode(),  # noqa: S608
         (
+            _NEAR,
+            JOIN_WITHIN,
             [row.camera_id for row in rows],
             [row.started_at for row in rows],
             [row.ended_at for row in rows],
@@ -40,6 +70,22 @@ def listing(conn: Connection[Any], camera_ids: Sequence[str], since: datetime, u
         "camera_id = ANY(%s) AND started_at < %s AND ended_at > %s ORDER BY camera_id, started_at",
         (list(camera_ids), until, since),
     )
+
+
+def stretches(
+    conn: Connection[Any], camera_ids: Sequence[str], since: datetime, until: datetime
+) -> dict[str, list[tuple[datetime, datetime]]]:
+    """Return what of the range each camera recorded, cut to it; reads a row or two of each stretch, not each file."""
+    found: dict[str, list[tuple[datetime, datetime]]] = {}
+    values = {"ids": list(camera_ids), "since": since, "until": until}
+    for camera_id, started_at, ended_at in conn.execute(_STRETCHES, values):
+        of_camera = found.setdefault(camera_id, [])
+        start, end = max(started_at, since), min(ended_at, until)
+        if of_camera and start - of_camera[-1][1] <= JOIN_WITHIN:
+            of_camera[-1] = (of_camera[-1][0], max(of_camera[-1][1], end))
+        else:
+            of_camera.append((start, end))
+    return found
 
 
 def expired(conn: Connection[Any], camera_id: str, before: datetime, limit: int = 1000) -> list[Segment]:

@@ -1,9 +1,8 @@
 """What cameras and units did over a stretch of time: recordings, gaps with causes, events, counts by bucket."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +10,12 @@ from psycopg import Connection
 
 from models.event import EventKind, Priority, SourceKind
 from models.store import gaps, segments
-from models.timeline import Gap, Segment
+from models.timeline import Gap
 
 ITEMS_PER_TRACK_MAX = 500
 """The most urgent and newest; the counts tell of the others."""
-JOIN_WITHIN = timedelta(seconds=2)
-"""Recorded files this close are one stretch: their ends are measured, not exact."""
+ITEMS_MAX = 5000
+"""Of all tracks together: each of fifty has a hundred."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +59,7 @@ def read(
         (source.kind, source.id): Track(kind=source.kind, id=source.id, name=source.name, counts=[0] * buckets)
         for source in sources
     }
+    per_track = min(ITEMS_PER_TRACK_MAX, ITEMS_MAX // max(len(sources), 1))
     for kind in (SourceKind.CAMERA, SourceKind.UNIT):
         ids = [source.id for source in sources if source.kind is kind]
         if not ids:
@@ -72,14 +72,14 @@ def read(
             (since, bucket_s, kind, ids, since, until),
         ):
             tracks[kind, id].counts[min(bucket, buckets - 1)] = count
-        for id, *item in _items(conn, kind, ids, since, until):
+        for id, *item in _items(conn, kind, ids, since, until, limit=per_track):
             tracks[kind, id].items.append(_item(item))
     _add_recordings(conn, tracks, since, until)
     return list(tracks.values())
 
 
 def _items(
-    conn: Connection[Any], kind: SourceKind, ids: Sequence[str], since: datetime, until: datetime
+    conn: Connection[Any], kind: SourceKind, ids: Sequence[str], since: datetime, until: datetime, *, limit: int
 ) -> list[tuple[Any, ...]]:
     return conn.execute(
         "SELECT e.source_id, e.time, e.kind, e.priority, e.label, e.id, i.incident_id"
@@ -87,7 +87,7 @@ def _items(
         "   SELECT * FROM event WHERE source_kind = %s AND source_id = wanted.id AND time >= %s AND time < %s"
         "   ORDER BY priority, time DESC LIMIT %s) e"
         " LEFT JOIN incident_event i ON i.event_id = e.id ORDER BY e.time, e.id",
-        (list(ids), kind, since, until, ITEMS_PER_TRACK_MAX),
+        (list(ids), kind, since, until, limit),
     ).fetchall()
 
 
@@ -108,15 +108,5 @@ def _add_recordings(
     cameras = [id for kind, id in tracks if kind is SourceKind.CAMERA]
     if not cameras:
         return
-    by_camera: dict[str, list[Segment]] = defaultdict(list)
-    for segment in segments.listing(conn, cameras, since, until):
-        by_camera[segment.camera_id].append(segment)
-    for id, found in by_camera.items():
-        stretches: list[tuple[datetime, datetime]] = []
-        for segment in found:
-            start, end = max(segment.started_at, since), min(segment.ended_at, until)
-            if stretches and start - stretches[-1][1] <= JOIN_WITHIN:
-                stretches[-1] = (stretches[-1][0], max(stretches[-1][1], end))
-            else:
-                stretches.append((start, end))
+    for id, stretches in segments.stretches(conn, cameras, since, until).items():
         tracks[SourceKind.CAMERA, id].recordings = stretches

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from dashboard_api.gatekeeper import BODY_MAX_BYTES
-from tests.dashboard_api.test_role_matrix import OPERATIONS
+from tests.dashboard_api.matrix import OPERATIONS
 from tests.dashboard_api.world import World
 
 FOREIGN = ("https://evil.example", "http://127.0.0.1:9999", "http://127.0.0.1.evil.example", "null", "file://", "")

@@ -131,9 +131,11 @@ CREATE TABLE segment (
     path       text NOT NULL,
     size_bytes bigint NOT NULL,
     codec      text NOT NULL,
+    begins     boolean NOT NULL DEFAULT true,          -- no file of its camera ended just before it: a stretch starts here
     PRIMARY KEY (camera_id, started_at)
 );
 CREATE INDEX segment_age ON segment (ended_at);
+CREATE INDEX segment_begins ON segment (camera_id, started_at) WHERE begins;
 
 -- every silence has a row and every row a cause
 CREATE TABLE gap (
@@ -245,6 +247,7 @@ CREATE TABLE event (
 ) {series};
 CREATE INDEX event_id ON event (id);
 CREATE INDEX event_source ON event (source_id, time DESC);
+CREATE INDEX event_kind ON event (kind, time DESC, id DESC);
 CREATE INDEX event_area ON event (area COLLATE "C", time DESC, id DESC);  -- by bytes: what lies inside is a range
 
 -- series: heartbeat
@@ -298,7 +301,7 @@ CREATE TABLE incident_event (
     incident_id bigint NOT NULL REFERENCES incident,
     reason      text NOT NULL                          -- why it was put here
 );
-CREATE INDEX incident_event_incident ON incident_event (incident_id);
+CREATE INDEX incident_event_incident ON incident_event (incident_id, event_time);
 
 CREATE TABLE incident_entry (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
