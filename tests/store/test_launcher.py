@@ -17,16 +17,17 @@ import pytest
 from models.errors import ConfigError, StoreDown
 from models.store import server_files
 from models.store.launcher import SOCKET_PATH_MAX, EmbeddedPostgres
-from tests.support.postgres import QUICK, dies_with_us
+from tests.support.postgres import QUICK, dies_with_us, quick_folder
 
 
 @pytest.fixture
 def state_dir() -> Iterator[Path]:
     """A closed folder in a closed folder, as below somebody's home."""
-    with tempfile.TemporaryDirectory(prefix="aw-l-") as home:
-        folder = Path(home) / "state"
-        folder.mkdir(mode=0o700)
-        yield folder
+    home = quick_folder()
+    folder = home / "state"
+    folder.mkdir(mode=0o700)
+    yield folder
+    shutil.rmtree(home)
 
 
 @pytest.fixture
