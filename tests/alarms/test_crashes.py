@@ -208,6 +208,20 @@ def test_core_ends_on_sigterm_and_the_standby_takes_over(core_town: tuple[Town, 
         assert standby.end() == 0
 
 
+@pytest.mark.slow
+def test_active_core_killed_beside_a_standby(core_town: tuple[Town, Core]) -> None:
+    """Kill -9 of whoever is active, twice, and the other goes on: no alarm is stored by neither of them, or twice."""
+    town, core = core_town
+    with ExitStack() as stack:
+        eventually(lambda: town.count("part") == 1, what="first core active")
+        standby = Core(town.store, town.broker)
+        standby.start()
+        stack.callback(standby.kill)
+        eventually(lambda: town.count("part") == 2, what="second core stands by")
+        fleet = under_load(town, [(0.5, core.restart), (2.0, standby.restart)], seconds=3.0)
+        check_nothing_lost_nothing_doubled(town.store, fleet)
+
+
 def test_message_that_the_database_refuses(mosquitto_town: Town) -> None:
     """A poison that passed the parser: halving finds it, it goes to quarantine, and its neighbours are stored."""
     town = mosquitto_town
