@@ -1,6 +1,7 @@
 """From a name in the site file to a detector that has proved itself."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 from analytics import selftest, sidecar
@@ -11,6 +12,10 @@ from analytics.sidecar import SelfTest, Sidecar
 from models.errors import ConfigError, NotReady
 
 ONNXRUNTIME_DEVICES = frozenset({"CUDA", "TENSORRT"})
+
+# importing OpenVINO would report to its maker over the network; where this package cannot be had it keeps quiet
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
 BACKENDS = ("openvino", "onnxruntime", "ultralytics")
 
 

@@ -1,6 +1,7 @@
 """Networks on OpenVINO: the default on CPUs."""
 
 import contextlib
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ from models.errors import ConfigError
 REQUESTS = 2
 """One is filled while the other computes."""
 LARGEST_PX = 4096
+CLOSED_KEPT = 2
+_CLOSED: deque[Any] = deque(maxlen=CLOSED_KEPT)
+"""Networks closed last. OpenVINO's own thread lets go of a request a moment after it has told us that it is done; were
+it the last to hold the network, it would have to wait for its own end, and would end the process instead."""
 WORDS = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "i8": "int8"}
 HINTS: dict[str, ov.Type] = {"f32": ov.Type.f32, "f16": ov.Type.f16, "bf16": ov.Type.bf16}
 
@@ -88,6 +93,7 @@ class OpenVinoEngine:
             with contextlib.suppress(RuntimeError):  # a cancelled one says so to whoever asks next
                 request.wait()
             request.set_callback(lambda _data: None, None)
+        _CLOSED.append((self._compiled, self._requests))
 
 
 def with_normalisation(model: ov.Model, sidecar: Sidecar) -> ov.Model:
