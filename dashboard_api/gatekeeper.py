@@ -153,7 +153,10 @@ class Gatekeeper:
             parts = urlsplit(origin)
         except ValueError:
             parts = urlsplit("")
-        same_host = parts.netloc.lower() == headers.get("host", "").lower()
+        host = headers.get("host", "").lower()
+        same_host = parts.netloc.lower() == host
+        if self._public_origin is not None and host == urlsplit(self._public_origin).netloc.lower():
+            same_host = False  # under its public name only the public scheme is ours: http is anybody's on the way
         if parts.scheme not in ("http", "https") or not same_host or parts.path:
             raise ForeignOrigin("a page of another site may not do this")
 

@@ -12,7 +12,8 @@ from dashboard_api.workers import Workers
 from models.errors import AlertwallError
 
 REMEMBERED_MAX = 5000
-"""Browsers that vanish say no farewell; the oldest are forgotten first."""
+PER_USER_MAX = 64
+"""Browsers that vanish say no farewell: past these the oldest are ended, since nobody would watch them any more."""
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +40,12 @@ class Peers:
         """Watch the login of a viewer that has just been answered."""
         watched = self._watch.keep(peer.access, lambda: self._cut(peer.id))
         self._peers[peer.id] = peer, watched
+        username = peer.access.login.username
+        of_user = [one.id for one, _ in self._peers.values() if one.access.login.username == username]
+        if len(of_user) > PER_USER_MAX:
+            self._cut(of_user[0])
         if len(self._peers) > REMEMBERED_MAX:
-            _, (_, oldest) = self._peers.popitem(last=False)
-            self._watch.drop(oldest)
+            self._cut(next(iter(self._peers)))
 
     def get(self, peer_id: str) -> Peer | None:
         """Return a viewer that this process has answered."""

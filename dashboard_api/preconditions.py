@@ -1,7 +1,9 @@
 """If-Match: a change says which version it was made from."""
 
-from typing import Protocol
+from typing import Any, LiteralString, Protocol
 
+from psycopg import Connection
+from psycopg.sql import SQL, Identifier
 from starlette.responses import Response
 
 from dashboard_api.refusals import StaleVersion, VersionMissing
@@ -31,6 +33,16 @@ def check_version(if_match: str | None, thing: Versioned, *, required: bool) -> 
     if expected is not None and expected != thing.row_version:
         raise StaleVersion(f"it is at version {thing.row_version} now, not {expected}")
     return thing.row_version
+
+
+def hold(conn: Connection[Any], table: LiteralString, id: str, if_match: str | None) -> None:
+    """Hold a row until the transaction ends; refuse when it is no longer what the caller saw."""
+    row = conn.execute(
+        SQL("SELECT row_version FROM {} WHERE id = %s FOR UPDATE").format(Identifier(table)), (id,)
+    ).fetchone()
+    expected = expected_version(if_match)
+    if row is not None and expected is not None and row[0] != expected:
+        raise StaleVersion(f"it is at version {row[0]} now, not {expected}")
 
 
 def tag(response: Response, thing: Versioned) -> None:

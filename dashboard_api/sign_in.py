@@ -24,10 +24,11 @@ def sign_in(context: Context, request: Request, username: str, password: str) ->
     with context.store.transaction() as conn:
         tried = users.begin_try(conn, name, now)
     if tried.wait_s:
-        _note(context, request, name, "login.throttled")
+        # once a minute: these cost their sender nothing, and each row is one that everybody's steps wait behind
+        context.views.note_of("anonymous", "login.throttled", f"user:{name}", "", ip=client_ip(request))
         raise TooManyTries(tried.wait_s)
     if not users.matches(tried.password_hash, password):
-        _note(context, request, name, "login.failed")
+        _note_failed(context, request, name)
         raise BadSignIn("the name or the password is wrong")
     with context.store.transaction() as conn:
         users.end_try(conn, name)
@@ -59,13 +60,13 @@ def drop_cookie(context: Context, response: Response) -> None:
     response.delete_cookie(COOKIE, path="/", secure=context.secure_cookies, httponly=True, samesite="strict")
 
 
-def _note(context: Context, request: Request, name: str, action: str) -> None:
+def _note_failed(context: Context, request: Request, name: str) -> None:
     """Write a failed try down, under no name of a person: whoever it was did not prove to be one."""
     with context.store.transaction() as conn:
         audit.append(
             conn,
             actor="anonymous",
-            action=action,
+            action="login.failed",
             object=f"user:{name}",
             detail={"ip": client_ip(request)},
         )

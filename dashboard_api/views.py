@@ -21,15 +21,17 @@ class ViewLog:
 
     def note(self, login: Login, action: str, object: str, area: str, *, ip: str, **detail: str) -> None:
         """Write a row unless the same person did the same within a minute."""
-        key = (login.username, action, object + "".join(detail.values()))
+        self.note_of(login.username, action, object, area, ip=ip, **detail)
+
+    def note_of(self, actor: str, action: str, object: str, area: str, *, ip: str, **detail: str) -> None:
+        """Write a row of what ``actor`` did, once a minute."""
+        key = (actor, action, object + "".join(detail.values()))
         now_s = self._clock.monotonic_s()
         with self._lock:
             if now_s - self._last_s.get(key, -AGAIN_AFTER_S) < AGAIN_AFTER_S:
                 return
         with self._store.transaction() as conn:
-            audit.append(
-                conn, actor=login.username, action=action, object=object, area=area, detail={"ip": ip, **detail}
-            )
+            audit.append(conn, actor=actor, action=action, object=object, area=area, detail={"ip": ip, **detail})
         with self._lock:  # only now: a look that could not be written down is not known yet
             if len(self._last_s) >= REMEMBERED_MAX:
                 self._last_s.clear()

@@ -11,7 +11,7 @@ from dashboard_api.context import Context, Here
 from dashboard_api.gate import load_for, narrowed, require_area
 from dashboard_api.paging import PAGE_DEFAULT, Cursor, Limit, opaque, plain
 from dashboard_api.policy import Access, Allowed, policy
-from dashboard_api.preconditions import check_version, tag
+from dashboard_api.preconditions import check_version, hold, tag
 from dashboard_api.refusals import StaleVersion
 from dashboard_api.routes import router
 from dashboard_api.schemas.cameras import (
@@ -153,8 +153,8 @@ def retire_camera(
     here: Here, camera_id: str, access: Allowed, if_match: Annotated[str | None, Header()] = None
 ) -> None:
     """End a camera's registration; its events and recordings stay."""
-    check_version(if_match, access.thing, required=False)
     with here.store.transaction() as conn:
+        hold(conn, "camera", camera_id, if_match)
         retired = cameras.retire(conn, camera_id, here.clock.utc_now())
         _note(conn, access, "camera.retire", retired, {})
 

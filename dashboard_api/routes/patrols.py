@@ -9,7 +9,7 @@ from dashboard_api.context import Here
 from dashboard_api.gate import require_area
 from dashboard_api.paging import PAGE_DEFAULT, Cursor, Limit, opaque, plain
 from dashboard_api.policy import Access, Allowed, policy
-from dashboard_api.preconditions import check_version, tag
+from dashboard_api.preconditions import check_version, hold, tag
 from dashboard_api.refusals import StaleVersion
 from dashboard_api.routes import router
 from dashboard_api.schemas.patrols import (
@@ -87,8 +87,8 @@ def retire_patrol(
     here: Here, patrol_id: str, access: Allowed, if_match: Annotated[str | None, Header()] = None
 ) -> None:
     """Take a patrol out of service and sign its phone out."""
-    check_version(if_match, access.thing, required=False)
     with here.store.transaction() as conn:
+        hold(conn, "patrol", patrol_id, if_match)
         patrol = patrols.retire(conn, patrol_id, at=here.clock.utc_now())
         logins.end_patrol(conn, patrol_id)
         body = {**patrol_json(patrol), "retired_at": instant(patrol.retired_at)}

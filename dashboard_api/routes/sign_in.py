@@ -38,6 +38,8 @@ def set_up(here: Here, request: Request, response: Response, body: SetupRequest)
     """Make the first account, an admin of the whole site, and sign it in."""
     now = here.clock.utc_now()
     with here.store.transaction() as conn:
+        if users.count(conn):  # asked once more below; here nobody unknown makes others wait for the lock
+            raise Conflict("the site is set up already")
         conn.execute("LOCK TABLE app_user IN SHARE ROW EXCLUSIVE MODE")
         if users.count(conn):
             raise Conflict("the site is set up already")

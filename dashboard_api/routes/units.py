@@ -13,7 +13,7 @@ from dashboard_api.context import Context, Here
 from dashboard_api.gate import load_for, narrowed, require_area
 from dashboard_api.paging import PAGE_DEFAULT, Cursor, Limit, opaque, plain
 from dashboard_api.policy import Access, Allowed, policy
-from dashboard_api.preconditions import check_version, tag
+from dashboard_api.preconditions import check_version, hold, tag
 from dashboard_api.refusals import StaleVersion
 from dashboard_api.routes import router
 from dashboard_api.schemas.units import UnitChange, UnitCreate, UnitItem, UnitList, UnitSecret
@@ -121,8 +121,8 @@ def change_unit(
 @policy(who.ENGINEERS, noun="units", object="unit")
 def retire_unit(here: Here, unit_id: str, access: Allowed, if_match: Annotated[str | None, Header()] = None) -> None:
     """End a unit's registration; its messages and events stay."""
-    check_version(if_match, access.thing, required=False)
     with here.store.transaction() as conn:
+        hold(conn, "unit", unit_id, if_match)
         retired = units.retire(conn, unit_id, at=here.clock.utc_now())
         _told(conn, retired)
         _note(conn, access, "unit.retire", retired, {})

@@ -12,6 +12,7 @@ from dashboard_api.gate import within
 from dashboard_api.paging import PAGE_DEFAULT, Cursor, Limit, opaque, plain
 from dashboard_api.policy import NOUNS, Access, Allowed, policy
 from dashboard_api.preconditions import check_version, tag
+from dashboard_api.refusals import StaleVersion
 from dashboard_api.routes import router
 from dashboard_api.schemas.people import (
     TokenCreate,
@@ -91,7 +92,10 @@ def change_user(
         raise Conflict("somebody else must take your own account away")
     hashed = users.hash_password(body.password) if body.password is not None else None
     with here.store.transaction() as conn:
-        changed = users.update(conn, changed, password_hash=hashed, expected_version=version)
+        try:
+            changed = users.update(conn, changed, password_hash=hashed, expected_version=version)
+        except Conflict as raced:
+            raise StaleVersion(str(raced)) from raced
         if changed.disabled:
             logins.end_all(conn, username)
         elif hashed is not None:

@@ -14,8 +14,8 @@ from models.timeline import Gap
 
 ITEMS_PER_TRACK_MAX = 500
 """The most urgent and newest; the counts tell of the others."""
-ITEMS_MAX = 5000
-"""Of all tracks together: each of fifty has a hundred."""
+ITEMS_MAX = 3000
+"""Of all tracks together: each of fifty has sixty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

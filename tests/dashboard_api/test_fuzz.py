@@ -205,11 +205,12 @@ def test_no_question_breaks_anything(here: Matrix, operation: str, method: str, 
     kind = "application/sdp" if EXPECTED[operation].content is not None else "application/json"
     headers = _headers(data, operation) | ({"Content-Type": kind.encode()} if content is not None else {})
     client = here.world.client(here.secret(identity))
-    answer = client.request(method, url, content=content, headers=headers)  # type: ignore[arg-type]
+    answer = client.request(method, url, content=content, headers=headers)
     about = f"{identity}: {method} {url[:300]} {headers} {(content or b'')[:300]!r}: {answer.text[:400]}"
     assert answer.status_code < 500 or operation == "readyz", about
     if answer.status_code >= 400 and operation != "readyz":
         assert answer.headers["content-type"] == "application/problem+json", about
+    assert answer.status_code != 400, about  # what is wrong can be named
     if answer.status_code == 422:
         _check_pointers(operation, answer.json(), about)
 

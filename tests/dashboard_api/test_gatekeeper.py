@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from dashboard_api.gatekeeper import BODY_MAX_BYTES
+from models.store.pool import Store
 from tests.dashboard_api.matrix import OPERATIONS
 from tests.dashboard_api.world import World
+from tests.support.clock import FakeClock
 
 FOREIGN = ("https://evil.example", "http://127.0.0.1:9999", "http://127.0.0.1.evil.example", "null", "file://", "")
 WRITES = [(method, path) for _, method, path in OPERATIONS if method not in ("GET", "HEAD")]
@@ -43,6 +46,19 @@ def test_no_write_from_another_site(world: World, method: str, path: str) -> Non
         del bare.headers["Origin"]
         answer = bare.request(method, _filled(path), json={}, headers={"Sec-Fetch-Site": site})
         assert answer.status_code == 403
+
+
+def test_the_public_name_is_ours_over_tls_alone(store: Store, clock: FakeClock, tmp_path: Path) -> None:
+    """A page of http://alerts.example may have been written by anybody on the way."""
+    said = {"api": {"public_origin": "https://alerts.example"}}
+    client = World.make(store, clock, tmp_path / "state", **said).as_("admin")
+    for origin, status in (
+        ("https://alerts.example", 200),
+        ("http://alerts.example", 403),
+        ("https://alerts.example:8443", 403),
+    ):
+        headers = {"Origin": origin, "Host": "alerts.example"}
+        assert client.patch("/api/v1/me", json={"language": "en"}, headers=headers).status_code == status, origin
 
 
 def test_no_form_can_write(world: World) -> None:

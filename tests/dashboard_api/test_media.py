@@ -1,5 +1,6 @@
 """Pictures through the worker that holds the camera: live, snapshots, clips, WebRTC."""
 
+import asyncio
 import json
 import threading
 import time
@@ -10,6 +11,9 @@ from starlette.websockets import WebSocketDisconnect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from dashboard_api import peers as peers_module
+from dashboard_api.peers import Peer
+from dashboard_api.policy import Access
 from models.event import EventKind, SourceKind
 from models.user import Role
 from models.wire import instant
@@ -154,6 +158,30 @@ def test_webrtc_is_signalled_through_us(held: World) -> None:
     assert client.delete(f"{path}/..%2f..%2fprobe").status_code in (404, 405)
     assert client.post(path, content=b"not sdp", headers=sdp).status_code == 422
     assert client.post(path, json={}).status_code == 415
+
+
+def test_a_users_oldest_webrtc_viewer_ends_before_anybody_is_forgotten(
+    held: World, fake_worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is not watched any more could look on after the login ended."""
+    monkeypatch.setattr(peers_module, "PER_USER_MAX", 2)
+    peers, ended = held.app.state.context.peers, len(fake_worker.ended)
+
+    def access(username: str) -> Access:
+        return Access(login=held.caller(OWN, username), id_hash=username.encode())
+
+    async def watch() -> None:
+        peers.remember(Peer("others", "gate", fake_worker.url, access("other")))
+        for number in range(4):
+            peers.remember(Peer(f"peer-{number}", "gate", fake_worker.url, access("one")))
+        while peers._ending:
+            await asyncio.wait(peers._ending)
+
+    asyncio.run(watch())
+    assert sorted(fake_worker.ended[ended:]) == ["peer-0", "peer-1"]
+    assert [bool(peers.get(id)) for id in ("peer-0", "peer-1", "peer-2", "peer-3", "others")] == [
+        *(False, False, True, True, True)
+    ]
 
 
 def test_live_fragments_come_unchanged(held: World, served: Served) -> None:

@@ -27,6 +27,12 @@ def _check(answer: object, status: int, kind: str = "") -> dict[str, object]:
     return body
 
 
+def _pointers(body: dict[str, object]) -> list[str]:
+    errors = body["errors"]
+    assert isinstance(errors, list)
+    return [error["pointer"] for error in errors]
+
+
 def test_what_each_mistake_looks_like(world: World) -> None:
     """404, 405, 401, 403, 422 of the framework and of ours, 428, 412."""
     operator, engineer = world.as_("operator"), world.as_("engineer")
@@ -34,6 +40,7 @@ def test_what_each_mistake_looks_like(world: World) -> None:
     path = f"/api/v1/cameras/{camera.id}"
     _check(operator.get("/api/v1/nothing"), 404)
     _check(operator.post("/api/v1/nothing"), 404)
+    _check(operator.get("/api/v1/cameras/", follow_redirects=False), 404)
     _check(operator.delete("/api/v1/me"), 405)
     assert _check(world.client().get("/api/v1/me"), 401, "not-signed-in")
     assert world.client().get("/api/v1/me").headers["www-authenticate"].startswith("Bearer")
@@ -55,7 +62,14 @@ def test_a_refused_body_names_each_field_by_a_pointer(world: World) -> None:
     pointers = {error["pointer"] for error in errors}
     assert {"/id", "/name", "/source/scheme", "/source/port", "/source/host", "/extra"} <= pointers
     broken = engineer.post("/api/v1/cameras", content=b"{", headers={"Content-Type": "application/json"})
-    _check(broken, 422, "bad-input")
+    assert _pointers(_check(broken, 422, "bad-input")) == ["/"]
+    deep = engineer.post("/api/v1/cameras", content=b"[" * 100_000, headers={"Content-Type": "application/json"})
+    assert _pointers(_check(deep, 422, "bad-input")) == ["/"]
+    nul = engineer.post("/api/v1/areas", json={"path": "city.north.x", "name": "a\0b"})
+    assert _pointers(_check(nul, 422, "bad-input")) == ["/name"]
+    assert _pointers(_check(engineer.get("/api/v1/events?cursor=x"), 422, "bad-input")) == ["cursor"]
+    assert _pointers(_check(engineer.get("/api/v1/incidents?priority=1,9"), 422, "bad-input")) == ["priority"]
+    assert _pointers(_check(engineer.get("/api/v1/feed?after=x"), 422, "bad-input")) == ["after"]
     _check(engineer.get("/api/v1/events?limit=0"), 422, "bad-input")
     _check(engineer.get("/api/v1/events?since=2026-01-01T00:00:00"), 422, "bad-input")
     _check(engineer.get("/api/v1/incidents?state=open"), 422, "bad-input")
