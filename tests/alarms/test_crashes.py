@@ -1,15 +1,12 @@
 """Whatever dies under load: what was receipted is stored, once, and what was not comes again."""
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
@@ -22,6 +19,7 @@ from models.store.migrate import migrate
 from models.store.pool import Store
 from tests.alarms.conftest import Town
 from tests.support.broker import CORE_PASSWORD, TESTER_ENTRY, RunningBroker
+from tests.support.postgres import running_server
 from tests.support.unit import UnitThread, eventually
 
 UNITS = 4
@@ -60,14 +58,9 @@ def check_nothing_lost_nothing_doubled(store: Store, fleet: list[UnitThread]) ->
 @pytest.fixture
 def own_postgres() -> Iterator[EmbeddedPostgres]:
     """A server that this test may kill."""
-    folder = Path(tempfile.mkdtemp(prefix="aw-crash-"))
-    folder.chmod(0o755)
-    server = EmbeddedPostgres(folder)
-    server.start()
-    migrate(server.dsn)
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with running_server() as server:
+        migrate(server.dsn)
+        yield server
 
 
 @pytest.mark.slow
