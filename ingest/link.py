@@ -7,6 +7,7 @@ from datetime import datetime
 
 from ingest.address import Network, check_source
 from ingest.backoff import Backoff
+from ingest.clients import Dial, dial
 from ingest.gate import DecodeGate
 from ingest.live import LiveFanout
 from ingest.packet import Packet
@@ -58,11 +59,12 @@ class CameraLink:
         live: LiveFanout,
         opens: OpenLimiter,
         follows: Packet | None = None,
+        dial: Dial = dial,
     ) -> None:
         check_source(config.source, sub_path=config.sub_path)
         self.config = config
         self.recorder, self.live = recorder, live
-        self._clock, self._on_state = clock, on_state
+        self._clock, self._on_state, self._dial = clock, on_state, dial
         self.ring = PacketRing(config.ring_s, config.ring_bytes)
         self.gate = DecodeGate(config.camera_id, on_frame=on_frame, mode=mode)
         self.started_s = clock.monotonic_s()
@@ -107,6 +109,7 @@ class CameraLink:
             opens=opens,
             backoff=Backoff(first_s=config.backoff_first_s, slow_first_s=config.backoff_slow_s),
             follows=follows,
+            dial=self._dial,
         )
 
     # life

@@ -4,12 +4,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingest.address import Network, check, check_credential
+from ingest.address import Network, check_credential
+from ingest.clients import Dial, StreamClient, dial
 from ingest.failures import LinkFailure
 from ingest.gate import DecodeGate
 from ingest.packet import TICKS_PER_S, Packet
 from ingest.picture import jpeg
-from ingest.rtsp import AccessUnit, RtspClient
+from ingest.rtsp import AccessUnit
 from ingest.timeline import DecodeOrder, Timeline
 from models.camera import CameraSource
 from models.clock import Clock, SystemClock
@@ -42,12 +43,13 @@ def probe(
     allowed_networks: Sequence[Network],
     timeout_s: float = 10.0,
     clock: Clock | None = None,
+    dial: Dial = dial,
 ) -> ProbeResult:
     """Open the camera, wait for its second key frame or ``timeout_s``, and tell; never raises for what it does."""
     begun_s = time.monotonic()
     try:
         check_credential(password, field="password")
-        client = RtspClient(source, password, check(source, allowed_networks))
+        client = dial(source, password, allowed_networks)
         try:
             client.open(timeout_s / 2)
             return _watch(client, begun_s, begun_s + timeout_s, clock or SystemClock())
@@ -61,7 +63,7 @@ def probe(
         return ProbeResult(ok=False, problem=error.strerror or "out of sockets")
 
 
-def _watch(client: RtspClient, begun_s: float, deadline_s: float, clock: Clock) -> ProbeResult:
+def _watch(client: StreamClient, begun_s: float, deadline_s: float, clock: Clock) -> ProbeResult:
     units: list[AccessUnit] = []
     frames: list[Frame] = []
     keys: list[int] = []

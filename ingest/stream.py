@@ -1,4 +1,4 @@
-"""One RTSP stream of one camera: a thread that connects, reads, and connects again."""
+"""One stream of one camera: a thread that connects, reads, and connects again."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ingest.address import Network, check
+from ingest.address import Network
 from ingest.backoff import Backoff
+from ingest.clients import Dial, StreamClient, dial
 from ingest.failures import LinkFailure
 from ingest.meter import Meter
 from ingest.packet import Packet
-from ingest.rtsp import AccessUnit, RtspClient
+from ingest.rtsp import AccessUnit
 from ingest.timeline import DecodeOrder, Timeline
 from models.camera import CameraSource, LinkState
 from models.clock import Clock
@@ -98,9 +99,11 @@ class StreamLink:
         opens: OpenLimiter,
         backoff: Backoff | None = None,
         follows: Packet | None = None,
+        dial: Dial = dial,
     ) -> None:
         """``follows`` is the last packet of the link that this one takes the place of."""
         self.name = name
+        self._dial = dial
         self._config, self._clock, self._takers = config, clock, takers
         self._on_status, self._on_end, self._opens = on_status, on_end, opens
         self._backoff = backoff or Backoff()
@@ -115,7 +118,7 @@ class StreamLink:
         self.packets_lost_total = 0
         self._best_fps = 0.0
         self._seq = 0
-        self._client: RtspClient | None = None
+        self._client: StreamClient | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self.run, name=name, daemon=True)
 
@@ -177,8 +180,7 @@ class StreamLink:
         client = None
         began_s: float | None = None
         try:
-            address = check(config.source, config.allowed_networks)
-            client = self._client = RtspClient(config.source, config.password, address)
+            client = self._client = self._dial(config.source, config.password, config.allowed_networks)
             with self._opens.slot():
                 if self._stopping.is_set():
                     raise LinkFailure(client.peer, "stopped")
@@ -196,7 +198,7 @@ class StreamLink:
                 self.meter.clear()
                 self._on_end()
 
-    def _read(self, client: RtspClient, began_s: float) -> None:
+    def _read(self, client: StreamClient, began_s: float) -> None:
         timeline, order = Timeline(), DecodeOrder()
         picture_s = began_s
         started = False
