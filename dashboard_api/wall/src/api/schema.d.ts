@@ -349,7 +349,7 @@ export interface paths {
         };
         /**
          * Clip
-         * @description Return what the camera recorded in a range of at most an hour.
+         * @description Return what the camera recorded in a range of at most an hour; it may have been retired since.
          */
         get: operations["clip"];
         put?: never;
@@ -392,7 +392,7 @@ export interface paths {
         post?: never;
         /**
          * Stop Watching
-         * @description End a WebRTC peer.
+         * @description End a WebRTC peer of yours.
          */
         delete: operations["stop_watching"];
         options?: never;
@@ -773,7 +773,7 @@ export interface paths {
         };
         /**
          * Get Incident
-         * @description Return one incident with all that happened to it.
+         * @description Return one incident with what happened to it; of very many events the first and the newest.
          */
         get: operations["get_incident"];
         put?: never;
@@ -3410,6 +3410,15 @@ export interface operations {
                     "video/mp4": unknown;
                 };
             };
+            /** @description The part that a Range of one part names */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "video/mp4": unknown;
+                };
+            };
             /** @description A problem (RFC 9457) */
             default: {
                 headers: {
@@ -4156,6 +4165,15 @@ export interface operations {
         responses: {
             /** @description An MP4, not re-encoded */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "video/mp4": unknown;
+                };
+            };
+            /** @description The part that a Range of one part names */
+            206: {
                 headers: {
                     [name: string]: unknown;
                 };
