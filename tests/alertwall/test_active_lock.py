@@ -23,7 +23,7 @@ def test_lost_connection_is_a_lost_lock(dsn: str) -> None:
     assert first.take()
     with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute(
-            """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            """SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
                WHERE application_name = 'alertwall core lock' AND datname = current_database()"""
         )
     assert second.take()
