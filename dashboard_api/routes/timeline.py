@@ -45,7 +45,7 @@ def timeline(
     size_s = _bucket_s(since, until, bucket_s)
     with here.store.transaction() as conn:
         sources = _sources(conn, access, camera, unit)
-        tracks = timeline_store.read(conn, sources, since, until, size_s)
+        tracks = timeline_store.read(conn, sources, since, until, size_s, areas=access.login.areas)
     body = {
         "from": instant(since),
         "to": instant(until),

@@ -50,10 +50,32 @@ class Source:
     name: str
 
 
+_HERE = """source_kind = %(kind)s AND time >= %(since)s AND time < %(until)s
+    AND (area = ANY(%(areas)s) OR EXISTS (SELECT 1 FROM unnest(%(inner)s::text[]) a WHERE starts_with(area, a)))"""
+_COUNTS = f"""
+    SELECT source_id, floor(extract(epoch FROM time - %(since)s) / %(bucket_s)s)::integer, count(*)
+    FROM event WHERE source_id = ANY(%(ids)s) AND {_HERE} GROUP BY 1, 2""".encode()  # noqa: S608
+_ITEMS = f"""
+    SELECT e.source_id, e.time, e.kind, e.priority, e.label, e.id, i.incident_id
+    FROM unnest(%(ids)s::text[]) AS wanted (id) CROSS JOIN LATERAL (
+        SELECT * FROM event WHERE source_id = wanted.id AND {_HERE}
+        ORDER BY priority, time DESC LIMIT %(limit)s) e
+    LEFT JOIN incident_event i ON i.event_id = e.id ORDER BY e.time, e.id""".encode()  # noqa: S608
+
+
 def read(
-    conn: Connection[Any], sources: Sequence[Source], since: datetime, until: datetime, bucket_s: int
+    conn: Connection[Any],
+    sources: Sequence[Source],
+    since: datetime,
+    until: datetime,
+    bucket_s: int,
+    *,
+    areas: Sequence[str],
 ) -> list[Track]:
-    """Return a track for each of ``sources``, in their order; every stretch is cut to the range."""
+    """Return a track for each of ``sources``, in their order; every stretch is cut to the range.
+
+    Events that lie outside ``areas`` are neither shown nor counted: their source may have stood elsewhere.
+    """
     buckets = -int(-(until - since).total_seconds() // bucket_s)
     tracks = {
         (source.kind, source.id): Track(kind=source.kind, id=source.id, name=source.name, counts=[0] * buckets)
@@ -66,29 +88,14 @@ def read(
             continue
         for gap in gaps.listing(conn, kind, ids, since, until):
             tracks[kind, gap.source_id].gaps.append(gap)
-        for id, bucket, count in conn.execute(
-            "SELECT source_id, floor(extract(epoch FROM time - %s) / %s)::integer, count(*) FROM event"
-            " WHERE source_kind = %s AND source_id = ANY(%s) AND time >= %s AND time < %s GROUP BY 1, 2",
-            (since, bucket_s, kind, ids, since, until),
-        ):
+        values = {"kind": kind, "ids": ids, "since": since, "until": until, "bucket_s": bucket_s, "limit": per_track}
+        values |= {"areas": list(areas), "inner": [f"{area}." for area in areas]}
+        for id, bucket, count in conn.execute(_COUNTS, values):
             tracks[kind, id].counts[min(bucket, buckets - 1)] = count
-        for id, *item in _items(conn, kind, ids, since, until, limit=per_track):
+        for id, *item in conn.execute(_ITEMS, values):
             tracks[kind, id].items.append(_item(item))
     _add_recordings(conn, tracks, since, until)
     return list(tracks.values())
-
-
-def _items(
-    conn: Connection[Any], kind: SourceKind, ids: Sequence[str], since: datetime, until: datetime, *, limit: int
-) -> list[tuple[Any, ...]]:
-    return conn.execute(
-        "SELECT e.source_id, e.time, e.kind, e.priority, e.label, e.id, i.incident_id"
-        " FROM unnest(%s::text[]) AS wanted (id) CROSS JOIN LATERAL ("
-        "   SELECT * FROM event WHERE source_kind = %s AND source_id = wanted.id AND time >= %s AND time < %s"
-        "   ORDER BY priority, time DESC LIMIT %s) e"
-        " LEFT JOIN incident_event i ON i.event_id = e.id ORDER BY e.time, e.id",
-        (list(ids), kind, since, until, limit),
-    ).fetchall()
 
 
 def _item(row: Sequence[Any]) -> Item:

@@ -241,3 +241,5 @@ def test_no_cursor_breaks_the_feed(world: World, served: Served) -> None:
                 hello = sse.next()
                 assert hello is not None, text
                 assert hello.kind == "hello", text
+                if not hello.body["resumed"]:
+                    assert (sse.next() or hello).kind == "resync", text

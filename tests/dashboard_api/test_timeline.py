@@ -1,4 +1,4 @@
-"""Recordings on the timeline: what is read from their beginnings is what all their files say."""
+"""The timeline: recordings read from their beginnings, and nothing of a place that the asker does not see."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -8,6 +8,9 @@ import pytest
 from models.store import segments
 from models.store.pool import Store
 from models.timeline import Segment
+from models.user import Role
+from models.wire import instant
+from tests.dashboard_api.world import OTHER, OWN, World
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 RANGE_S = 1200
@@ -56,3 +59,16 @@ def test_stretches_are_what_the_files_say(store: Store, seed: int) -> None:
             until = since + timedelta(seconds=rng.uniform(1, RANGE_S))
             asked = (["gate", "square", "nowhere"], since, until)
             assert segments.stretches(conn, *asked) == _from_files(segments.listing(conn, *asked), since, until)
+
+
+def test_what_a_camera_saw_at_its_former_place_stays_with_that_place(world: World) -> None:
+    """As in the list of events: neither shown nor counted for those who only see where it stands now."""
+    camera = world.camera(OWN)
+    there, here = world.event(OTHER, source_id=camera.id), world.event(OWN, source_id=camera.id)
+    now = world.clock.utc_now()
+    query = f"camera={camera.id}&from={instant(now - timedelta(hours=1))}&to={instant(now + timedelta(hours=1))}"
+    world.person("wide", Role.ANALYST, inside=("city",))
+    for username, expected in (("analyst", {str(here.id)}), ("wide", {str(here.id), str(there.id)})):
+        (track,) = world.as_(username).get(f"/api/v1/timeline?{query}").json()["tracks"]
+        assert {item["event_id"] for item in track["items"]} == expected
+        assert sum(track["counts"]) == len(expected)
