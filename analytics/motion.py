@@ -84,8 +84,14 @@ def noise_between(small: Floats, background: Floats) -> float:
 
     A light that grows everywhere alike is no noise.
     """
-    apart = (small - background)[::NOISE_STEP, ::NOISE_STEP]
-    return float(np.median(np.abs(apart - np.median(apart)))) * MEAN_OF_MEDIAN
+    apart = (small[::NOISE_STEP, ::NOISE_STEP] - background[::NOISE_STEP, ::NOISE_STEP]).reshape(-1)
+    return _middle(np.abs(apart - _middle(apart))) * MEAN_OF_MEDIAN
+
+
+def _middle(values: Floats) -> float:
+    """Return the median, the higher one of two; a fifth of what NumPy's own costs."""
+    at = len(values) // 2
+    return float(np.partition(values, at)[at])
 
 
 def moving_cells(changed: Array) -> Array:

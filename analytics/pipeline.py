@@ -6,6 +6,7 @@ tracks and judges. Nothing here ever waits for a detector, and ingest never wait
 
 import itertools
 import logging
+import math
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from analytics.detector import Answer, Detector
 from analytics.finding import Finding
 from analytics.motion import Change
 from analytics.scheduler import FairTurns
-from analytics.watch import CameraWatch, book_of
+from analytics.watch import COMPLAIN_EVERY_S, CameraWatch, book_of
 from models.camera import Rule
 from models.clock import Clock
 from models.frame import DecodeMode, Frame
@@ -54,6 +55,7 @@ class Pipeline:
         self._latencies_s: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._counts: Counter[str] = Counter()
         self._forget: list[str] = []
+        self._complained_s = -math.inf
         detector.on_ready(self._wake.set)
         self._thread = threading.Thread(target=self._run, name="analytics") if threaded else None
         if self._thread:
@@ -134,11 +136,11 @@ class Pipeline:
             self._detector.forget(camera_id)
             self._turns.forget(camera_id)
         for watch, frame in self._take_slots():
-            with self._apart(watch.camera_id):
+            with self._apart(watch):
                 self._consider(watch, frame)
         for answer in self._detector.poll():
             watch = self._under_way.pop(answer.ticket)
-            with self._apart(watch.camera_id):
+            with self._apart(watch):
                 self._conclude(watch, answer)
         self._feed()
 
@@ -150,16 +152,20 @@ class Pipeline:
                 self.run_once()
             except Exception:
                 self._counts["errors"] += 1
-                log.exception("analytics goes on after an error")
+                now_s = self._clock.monotonic_s()
+                if now_s - self._complained_s >= COMPLAIN_EVERY_S:
+                    self._complained_s = now_s
+                    log.exception("analytics goes on after an error")
 
     @contextmanager
-    def _apart(self, camera_id: str) -> Iterator[None]:
+    def _apart(self, watch: CameraWatch) -> Iterator[None]:
         """Keep one camera's trouble from the others."""
         try:
             yield
         except Exception:
             self._counts["errors"] += 1
-            log.exception("a frame of %s is given up after an error", camera_id)
+            if watch.may_complain(self._clock.monotonic_s()):
+                log.exception("a frame of %s is given up after an error", watch.camera_id)
 
     def _take_forgotten(self) -> list[str]:
         with self._lock:
@@ -197,7 +203,7 @@ class Pipeline:
             watch.under_way = job
             ticket = next(self._tickets)
             self._under_way[ticket] = watch
-            with self._apart(watch.camera_id):
+            with self._apart(watch):
                 try:
                     self._detector.submit(ticket, job.frame, job.plan.views)
                 except BaseException:
@@ -211,7 +217,8 @@ class Pipeline:
         self._counts["detected"] += 1
         if answer.failure:
             self._counts["failed"] += 1
-            log.warning("the detector failed on a frame of %s: %s", watch.camera_id, answer.failure)
+            if watch.may_complain(self._clock.monotonic_s()):
+                log.warning("the detector failed on a frame of %s: %s", watch.camera_id, answer.failure)
             return
         if self._cameras.get(watch.camera_id) is not watch:
             return

@@ -1,5 +1,7 @@
 """One camera as analytics sees it: what moves, what is tracked, what is due to be looked at."""
 
+import logging
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +19,8 @@ from analytics.tracker import Tracker, TrackerSettings
 from models.camera import Rule
 from models.frame import Frame
 
+log = logging.getLogger(__name__)
+
 ACTIVE_S = 10.0
 """Every frame is decoded for so long after the last motion."""
 RECHECK_TRACKS_S = 10.0
@@ -24,6 +28,8 @@ RECHECK_TRACKS_S = 10.0
 RECHECK_S = 30.0
 """A full look so often whatever happens: motion is not everything."""
 RECENT_TRACK_S = 1.0
+COMPLAIN_EVERY_S = 30.0
+"""What is wrong with every frame is said so often; the counters have all of it."""
 STIRRED_SHARE = 0.1
 """So much of a box must move before its object has moved: boxes of still things waver too."""
 
@@ -60,6 +66,7 @@ class CameraWatch:
     active_until_s: float = 0.0
     last_full_s: float = -RECHECK_S
     scene: int = 0
+    complained_s: float = -math.inf
     counts: Counter[str] = field(default_factory=Counter)
 
     @classmethod
@@ -72,6 +79,13 @@ class CameraWatch:
     def weight(self) -> float:
         """Its share of the detector: twice as much while something moves in it."""
         return 2.0 if len(self.tracker.tracks) else 1.0
+
+    def may_complain(self, now_s: float) -> bool:
+        """Tell whether the log may hear of this camera again."""
+        due = now_s - self.complained_s >= COMPLAIN_EVERY_S
+        if due:
+            self.complained_s = now_s
+        return due
 
     def take_rules(self) -> None:
         """Put rules that were set meanwhile into force."""
@@ -137,4 +151,8 @@ class CameraWatch:
 
 
 def book_of(rules: Sequence[Rule], spec: DetectorSpec) -> RuleBook:
+    """Make the rules of a camera ready; one that waits for what the detector cannot tell would wait for ever."""
+    for rule in rules if spec.tells_classes else ():
+        if unknown := ", ".join(label for label in rule.labels if label not in spec.labels):
+            log.warning("rule %s of %s: detector %s cannot tell: %s", rule.id, rule.camera_id, spec.name, unknown)
     return RuleBook(rules, labels=spec.labels, tells_classes=spec.tells_classes)

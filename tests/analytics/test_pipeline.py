@@ -294,8 +294,8 @@ class Refusing(FakeDetector):
         super().submit(ticket, frame, views)
 
 
-def test_one_bad_camera_costs_the_others_nothing() -> None:
-    """A camera whose every frame raises is counted; its neighbour's findings are complete."""
+def test_one_bad_camera_costs_the_others_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """A camera whose every frame raises is counted, and said once; its neighbour's findings are complete."""
     rig = Rig(Refusing(bright))
     for camera in ("bad", "gate"):
         rig.pipeline.add_camera(camera, [tripwire()])
@@ -305,6 +305,7 @@ def test_one_bad_camera_costs_the_others_nothing() -> None:
         rig.turn()
     assert [found.camera_id for found in rig.found] == ["gate"]
     assert rig.pipeline.stats()["counts"]["errors"] >= 20
+    assert [record.getMessage() for record in caplog.records] == ["a frame of bad is given up after an error"]
     assert rig.counts("bad")["looked"] == rig.counts("gate")["looked"] == 25
     assert rig.pipeline._under_way == {}
 
@@ -331,6 +332,26 @@ def test_a_receiver_that_raises_loses_its_own_finding_only() -> None:
         clock.advance(STEP_S)
     assert sorted(told) == ["a", "a", "b", "b"]
     pipeline.close()
+
+
+def test_a_detector_that_always_fails_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """One line for each camera in half a minute, all failures in the counter."""
+    rig = Rig(FakeDetector(bright, slow=True))
+    rig.pipeline.add_camera("gate", [zone()])
+    for number in range(300):
+        rig.put(with_box(GREY, place(number % 30)))
+        rig.turn()
+        rig.detector.finish("device lost")
+    rig.turn()
+    assert rig.pipeline.stats()["counts"]["failed"] > 250
+    assert 2 <= len(caplog.records) <= 3
+    rig.pipeline.close()
+
+
+def test_a_rule_that_waits_for_the_unknown_is_told(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    """A label that the detector cannot tell is said, not waited for in silence."""
+    rig.pipeline.add_camera("gate", [zone(labels=("person", "elephant"))])
+    assert [record.getMessage() for record in caplog.records] == ["rule 1 of gate: detector fake cannot tell: elephant"]
 
 
 def test_mode(rig: Rig) -> None:

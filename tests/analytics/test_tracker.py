@@ -96,14 +96,14 @@ def test_what_was_not_looked_at_is_not_missed() -> None:
 
 
 def test_a_still_object_never_moved() -> None:
-    """A parked car whose box wavers by what detectors waver has not moved, in ten minutes."""
+    """A parked car whose box wavers by what detectors waver has not moved, in three minutes."""
     one, dice = tracker(), np.random.default_rng(3)
-    for number in range(3000):
+    for number in range(1000):
         wavering = np.array([300, 300, 500, 400]) + dice.normal(0, 4, 4)
         one.update(boxes(tuple(wavering), class_id=1), number / 5)
     assert one.tracks.id.tolist() == [1]
     assert not one.tracks.moved.any()
-    assert one.resting(600.0).all()
+    assert one.resting(200.0).all()
 
 
 def test_a_still_object_outlives_a_minute_behind_something() -> None:

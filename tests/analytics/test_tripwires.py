@@ -14,7 +14,7 @@ lines = st.tuples(points, points).filter(lambda line: shapely.LineString(line).l
 NEAR = 1e-6
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(st.lists(lines, min_size=1, max_size=4), st.lists(st.tuples(points, points), min_size=1, max_size=8))
 def test_crossing_agrees_with_shapely(drawn: list[tuple[Point, Point]], steps: list[tuple[Point, Point]]) -> None:
     """A step crosses a line exactly where shapely says that the two segments cross; touching is left out."""
@@ -31,7 +31,7 @@ def test_crossing_agrees_with_shapely(drawn: list[tuple[Point, Point]], steps: l
                 assert found[row, column] == wire.crosses(path)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(lines, points)
 def test_right_is_right(line: tuple[Point, Point], point: Point) -> None:
     """Looking from the first point to the second, in a picture whose y grows downwards, positive is right."""
@@ -41,7 +41,7 @@ def test_right_is_right(line: tuple[Point, Point], point: Point) -> None:
     assert (side(np.array([point]), wires([line]))[0, 0] > 0) == (not ring.is_ccw)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(lines, points, points, st.lists(st.floats(0, 1), max_size=6))
 def test_a_path_crosses_once_however_it_is_cut(
     line: tuple[Point, Point], start: Point, end: Point, cuts: list[float]

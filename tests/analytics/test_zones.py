@@ -16,7 +16,7 @@ polygons = st.lists(points, min_size=3, max_size=9, unique=True)
 EDGE = 1e-6
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(st.lists(polygons, min_size=1, max_size=4), st.lists(points, min_size=1, max_size=20))
 def test_inside_agrees_with_shapely(outline: list[list[Point]], tested: list[Point]) -> None:
     """Every simple polygon holds exactly the points that shapely says, those on an edge left out."""
