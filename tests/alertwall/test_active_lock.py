@@ -3,6 +3,7 @@
 import psycopg
 
 from alertwall.active_lock import ActiveLock
+from tests.support.unit import eventually
 
 
 def test_one_holds_and_the_next_takes_over(dsn: str) -> None:
@@ -13,7 +14,7 @@ def test_one_holds_and_the_next_takes_over(dsn: str) -> None:
     assert first.hold()
     assert not second.hold()
     first.release()
-    assert second.take()
+    eventually(second.take, what="the server has seen the first one go")
     second.release()
 
 
@@ -29,7 +30,7 @@ def test_lost_connection_is_a_lost_lock(dsn: str) -> None:
     assert second.take()
     assert not first.hold()
     second.release()
-    assert first.hold()
+    eventually(first.hold, what="the server has seen the second one go")
     first.release()
 
 
