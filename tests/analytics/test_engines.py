@@ -25,6 +25,7 @@ from models.errors import ConfigError
 from models.frame import Frame
 from tests.analytics import tiny
 from tests.analytics.pictures import frame, with_box
+from tests.support.shared_data import shared
 from tests.support.timescale import not_here
 
 BACKENDS = ("openvino", "onnxruntime")
@@ -235,6 +236,40 @@ def test_nanodet_with_a_wrong_mean_is_refused(nanodet: Path) -> None:
     (nanodet / "nanodet.toml").write_text(said.replace(mean, "mean = [0, 0, 0]"), "utf-8")
     with pytest.raises(SelfTestFailed, match="nanodet: needs a person"):
         open_detector("nanodet", weights_dir=nanodet, threads=1)
+
+
+@pytest.fixture
+def yolox(tmp_path: Path) -> Path:
+    """A weights folder with YOLOX-nano's network, where it lies beside the checkout."""
+    path = shared("yolox_nano.onnx")
+    if path is None:
+        pytest.skip("yolox_nano.onnx is not beside this checkout")
+    (tmp_path / path.name).symlink_to(path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_yolox_proves_itself(yolox: Path, backend: str) -> None:
+    """The second shipped sidecar holds for its network on either engine."""
+    if importlib.util.find_spec(backend) is None:
+        not_here(f"the package {backend} is not installed")
+    detector = open_detector("yolox-nano", weights_dir=yolox, precision="f32", backend=backend)
+    (found,) = look(detector, [selftest.frame_of(selftest.PICTURE)])
+    detector.close()
+    assert {detector.spec.labels[column] for column in found.class_id[:2]} == {"person", "bicycle"}
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [("std = [1, 1, 1]", "std = [255, 255, 255]"), ('colour = "bgr"', 'colour = "rgb"'), ("mean = [0", "mean = [60")],
+)
+def test_yolox_with_a_wrong_normalisation_is_refused(yolox: Path, was: str, now: str) -> None:
+    """The mistakes that people make with these weights are seen at once."""
+    said = (sidecar.SHIPPED / "yolox-nano.toml").read_text("utf-8")
+    assert was in said
+    (yolox / "yolox-nano.toml").write_text(said.replace(was, now), "utf-8")
+    with pytest.raises(SelfTestFailed, match="yolox-nano: needs a"):
+        open_detector("yolox-nano", weights_dir=yolox, precision="f32")
 
 
 ASK = """
