@@ -52,7 +52,7 @@ class Gatekeeper:
 
     def __init__(self, app: ASGIApp, *, public_origin: str | None, hosts: Iterable[str] = ()) -> None:
         self._app = app
-        self._public_origin = public_origin
+        self._public_origin = public_origin.lower() if public_origin is not None else None  # as browsers write it
         self._hosts = {"localhost", *(host.lower() for host in hosts)}
         if public_origin is not None:
             self._hosts.add((urlsplit(public_origin).hostname or "").lower())

@@ -198,8 +198,11 @@ def test_a_browser_that_lost_the_feed_for_long_gets_all_of_it(world: World, serv
             assert [one.body["mark"] for one in heard[1:]] == list(range(2500))
 
 
-def test_who_missed_what_is_not_kept_any_more_is_told_to_fetch_everything(world: World, served: Served) -> None:
+def test_who_missed_what_is_not_kept_any_more_is_told_to_fetch_everything(
+    world: World, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also a cursor of another life of the database; a text that is no cursor is refused."""
+    monkeypatch.setattr(feed_module, "CATCH_UP_LOOKS", 5)
     with Sse(served, world.login("operator")) as sse:
         hello = sse.next()
         assert hello is not None

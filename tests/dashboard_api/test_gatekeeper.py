@@ -50,7 +50,7 @@ def test_no_write_from_another_site(world: World, method: str, path: str) -> Non
 
 def test_the_public_name_is_ours_over_tls_alone(store: Store, clock: FakeClock, tmp_path: Path) -> None:
     """A page of http://alerts.example may have been written by anybody on the way."""
-    said = {"api": {"public_origin": "https://alerts.example"}}
+    said = {"api": {"public_origin": "https://Alerts.example"}}
     client = World.make(store, clock, tmp_path / "state", **said).as_("admin")
     for origin, status in (
         ("https://alerts.example", 200),
