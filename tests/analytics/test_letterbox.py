@@ -17,7 +17,7 @@ from tests.analytics.pictures import boxes, frame, texture, with_box
 FRAMES = [(640, 384), (768, 576), (1920, 1080), (705, 577), (360, 640)]
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(st.sampled_from(FRAMES), st.booleans(), st.floats(0.05, 0.9), st.floats(0.05, 0.9), st.floats(0.02, 0.1))
 def test_coordinates_come_back(size_px: tuple[int, int], any_size: bool, x: float, y: float, side: float) -> None:
     """A box of the frame, put into a view's picture by hand, comes back within a pixel."""

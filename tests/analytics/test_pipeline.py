@@ -179,13 +179,13 @@ def test_many_cameras_share_one_detector() -> None:
     cameras = [f"camera-{number}" for number in range(8)]
     for camera in cameras:
         rig.pipeline.add_camera(camera, [zone()])
-    for number in range(160):
+    for number in range(80):
         for camera in cameras:
             rig.put(with_box(GREY, place(number % 30)), camera)
         rig.turn()
         rig.detector.finish()
     seen = [sum(looked.camera_id == camera for looked, _ in rig.detector.looked) for camera in cameras]
-    assert min(seen) >= 18
+    assert min(seen) >= 8
     assert max(seen) - min(seen) <= 3
     rig.pipeline.close()
 
@@ -211,8 +211,8 @@ def test_a_camera_removed_while_it_is_looked_at() -> None:
 
 
 def test_cameras_that_come_and_go_leave_nothing(rig: Rig) -> None:
-    """After five hundred cameras the pipeline holds none."""
-    for number in range(500):
+    """After a hundred and fifty cameras the pipeline holds none."""
+    for number in range(150):
         rig.pipeline.add_camera(f"camera-{number}", [zone()])
         rig.show(GREY, f"camera-{number}")
         rig.pipeline.remove_camera(f"camera-{number}")

@@ -30,7 +30,7 @@ def _check_view(size_px: tuple[int, int], wants: InputSizes, plan_rect: np.ndarr
     assert (plan_rect[:, 3] <= size_px[1]).all()
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(scenes())
 def test_all_that_moves_is_looked_at(scene: tuple[tuple[int, int], InputSizes, np.ndarray]) -> None:
     """Every moving box lies in one region, or in the tiles of one; views lie in the frame and are even."""
@@ -66,7 +66,7 @@ def _tiled(box: np.ndarray, rects: np.ndarray) -> bool:
     return bool(np.all(np.any(np.all(inside, axis=2), axis=1)))
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(scenes())
 def test_never_dearer_than_a_full_look(scene: tuple[tuple[int, int], InputSizes, np.ndarray]) -> None:
     """Regions are chosen only where they cost clearly less."""

@@ -41,18 +41,27 @@ def test_right_is_right(line: tuple[Point, Point], point: Point) -> None:
     assert (side(np.array([point]), wires([line]))[0, 0] > 0) == (not ring.is_ccw)
 
 
+away = st.floats(0.01, 0.5)
+slant = st.floats(-1, 1)
+
+
 @settings(max_examples=80)
-@given(lines, points, points, st.lists(st.floats(0, 1), max_size=6))
+@given(
+    lines, st.floats(0.1, 0.9), st.tuples(away, away, slant), st.booleans(), st.lists(st.integers(1, 999), max_size=6)
+)
 def test_a_path_crosses_once_however_it_is_cut(
-    line: tuple[Point, Point], start: Point, end: Point, cuts: list[float]
+    line: tuple[Point, Point], share: float, walk: tuple[float, float, float], back: bool, cuts: list[int]
 ) -> None:
-    """A straight walk across is one crossing, also when a picture catches it close to the line."""
-    wire, walk = shapely.LineString(line), shapely.LineString([start, end])
-    assume(wire.crosses(walk))
-    assume(min(walk.distance(shapely.Point(corner)) for corner in line) > 1e-3)
-    shares = np.array(sorted([0.0, *cuts, 1.0]))[:, None]
-    path = np.array(start) + (np.array(end) - np.array(start)) * shares
-    assume(np.abs(side(path, wires([line]))).min() > 1e-9)
+    """A straight walk across is one crossing, also when a picture catches it on or close to the line."""
+    first, second = np.array(line)
+    before, after, lean = walk
+    along = second - first
+    across = np.array([-along[1], along[0]]) + lean * along * min(share, 1 - share)
+    middle = first + share * along
+    start, end = middle - before * across, middle + after * across
+    if back:
+        start, end = end, start
+    path = start + (end - start) * np.array(sorted([0, *cuts, 1000]))[:, None] / 1000
     assert crosses(path[:-1], path[1:], wires([line])).sum() == 1
 
 
