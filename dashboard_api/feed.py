@@ -37,6 +37,7 @@ REPLAY_PARTS_MAX = 50
 GATHER_S_PER_VIEWER = 0.0002
 """Rows are gathered for longer when many look: 4 ms for 20 viewers, 100 ms for 500."""
 GATHER_MAX_S = 0.1
+BEGIN_LOOKS = 250
 CATCH_UP_LOOKS = 100
 CATCH_UP_LOOK_S = 0.02
 
@@ -214,6 +215,13 @@ class FeedHub:
             self._groups[audience].discard(viewer)
             if not self._groups[audience]:
                 del self._groups[audience]
+
+    async def begun(self) -> None:
+        """Wait a little for the reader's first word from the database: a wall that is there at once is not refused."""
+        for _ in range(BEGIN_LOOKS):
+            if self._position is not None:
+                return
+            await asyncio.sleep(CATCH_UP_LOOK_S)
 
     async def caught_up(self, after: Cursor) -> None:
         """Wait a little for ``after``, which another process may have handed out before this one read so far."""

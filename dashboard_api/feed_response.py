@@ -40,6 +40,7 @@ class FeedResponse(Response):
         self._after, self._present = after, present
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        await self._hub.begun()
         if self._after is not None:
             await self._hub.caught_up(self._after)
         with (

@@ -10,7 +10,7 @@ from dashboard_api import clips, explain, lanes
 from dashboard_api import policy as who
 from dashboard_api.context import Context, Here
 from dashboard_api.guard import client_ip
-from dashboard_api.paging import PAGE_DEFAULT, Cursor, Limit, opaque, plain
+from dashboard_api.paging import PAGE_DEFAULT, Cursor, Limit, listed, plain
 from dashboard_api.policy import Access, Allowed, policy
 from dashboard_api.routes import router
 from dashboard_api.routes.media import JPEG, MP4
@@ -37,7 +37,7 @@ def list_events(
     until: Moment | None = None,
     cursor: Cursor = None,
     limit: Limit = PAGE_DEFAULT,
-) -> dict[str, Any]:
+) -> Response:
     """List events, newest first."""
     with here.store.transaction() as conn:
         found, following = events.listing(
@@ -50,7 +50,7 @@ def list_events(
             cursor=plain(cursor),
             limit=limit,
         )
-        return {"items": event_items(conn, found), "next_cursor": opaque(following)}
+        return listed(event_items(conn, found), following)
 
 
 @routes.get("/events/{event_id}", response_model=EventItem)

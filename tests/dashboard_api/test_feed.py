@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -45,6 +46,10 @@ def _wait_for_reader(world: World) -> None:
     assert _eventually(lambda: str(world.app.state.context.hub.position) == _rows(world)[-1])
 
 
+def _wait_for_reader_to_begin(world: World) -> None:
+    assert _eventually(lambda: world.app.state.context.hub._position is not None)
+
+
 def _eventually(true: Callable[[], bool], within_s: float = 5) -> bool:
     pause = threading.Event()
     deadline_s = time.monotonic() + within_s
@@ -75,6 +80,27 @@ def test_a_feed_says_hello_and_then_what_happens(world: World, served: Served) -
         camera = world.camera()
         event = world.event(source_id=camera.id)
         assert sse.until("event")[-1].body == operator.get(f"/api/v1/events/{event.id}").json()
+
+
+def test_a_wall_that_is_there_at_once_waits_for_the_feed(
+    world: World, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process serves before its reader has heard from the database; only after seconds it says to come later."""
+    hub = world.app.state.context.hub
+    _wait_for_reader_to_begin(world)
+    position, hub._position = hub._position, None
+    with ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(Sse, served, world.login("operator"))
+        with pytest.raises(TimeoutError):
+            opening.result(timeout=0.2)
+        hub._position = position
+        with opening.result(timeout=5) as sse:
+            assert (sse.next() or Message("", "", {})).kind == "hello"
+    monkeypatch.setattr(feed_module, "BEGIN_LOOKS", 1)
+    hub._position = None
+    with Sse(served, world.login("operator")) as refused:
+        assert (refused.answer.status, refused.problem()["status"]) == (503, 503)
+    hub._position = position
 
 
 def test_registrations_are_told_as_the_lists_show_them(world: World, served: Served) -> None:
