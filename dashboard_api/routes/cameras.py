@@ -9,7 +9,7 @@ from dashboard_api import lanes
 from dashboard_api import policy as who
 from dashboard_api.context import Context, Here
 from dashboard_api.gate import load_for, narrowed, require_area
-from dashboard_api.paging import PAGE_DEFAULT, Cursor, Limit, listed, plain
+from dashboard_api.paging import PAGE_DEFAULT, Cursor, Limit, opaque, plain
 from dashboard_api.policy import Access, Allowed, policy
 from dashboard_api.preconditions import check_version, hold, tag
 from dashboard_api.refusals import StaleVersion
@@ -40,7 +40,7 @@ def list_cameras(
     area: Annotated[str | None, Query(max_length=200)] = None,
     cursor: Cursor = None,
     limit: Limit = PAGE_DEFAULT,
-) -> Response:
+) -> dict[str, Any]:
     """List cameras by id, each with what its link last reported."""
     areas = narrowed(access.login, area)
     with here.store.transaction() as conn:
@@ -48,7 +48,7 @@ def list_cameras(
         states = cameras.states(conn, [camera.id for camera in found])
     following = found[limit - 1].id if len(found) > limit else None
     items = [camera_item(camera, states.get(camera.id), access.login) for camera in found[:limit]]
-    return listed(items, following)
+    return {"items": items, "next_cursor": opaque(following)}
 
 
 @routes.post("/cameras", status_code=201, response_model=CameraItem)

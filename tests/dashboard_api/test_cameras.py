@@ -278,3 +278,13 @@ def test_shapes_that_are_none_are_refused(world: World, kind: str, points: list[
     answer = world.as_("engineer").post(f"/api/v1/cameras/{camera.id}/rules", json=body)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+def test_a_list_says_no_more_of_a_link_than_one_camera_does(world: World) -> None:
+    """What the worker keeps for itself (its id, its counters of bits) stays out of both."""
+    camera = world.camera()
+    world.camera_state(camera.id)
+    client = world.as_("operator")
+    (listed,) = client.get("/api/v1/cameras").json()["items"]
+    assert listed == client.get(f"/api/v1/cameras/{camera.id}").json()
+    assert listed["state"].keys().isdisjoint({"worker_id", "bitrate_kbps", "updated_at"})
