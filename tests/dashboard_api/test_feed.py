@@ -74,7 +74,7 @@ def test_a_feed_says_hello_and_then_what_happens(world: World, served: Served) -
         Cursor.parse(hello.id)
         operator = world.as_("operator")
         operator.post(f"/api/v1/incidents/{incident.id}/claim")
-        told = sse.until("incident")[-1]
+        told = sse.until("incident", state="claimed")[-1]
         listed = operator.get("/api/v1/incidents").json()["items"][0]
         assert _within(listed, told.body)
         camera = world.camera()
