@@ -9,17 +9,34 @@ from models.store.launcher import EmbeddedPostgres
 from models.store.pool import Store
 from tests.support.clock import FakeClock
 from tests.support.postgres import fresh_database, make_template, running_server
+from tests.support.shared_data import shared
 
 # a busy machine is not a failure
 hypothesis.settings.register_profile("alertwall", deadline=None)
 hypothesis.settings.load_profile("alertwall")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+LEFT_OUT = pytest.StashKey[set[str]]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs a file that lies beside the checkout on some machines only."""
+    absent = {
+        item: mark.args[0] for item in items for mark in item.iter_markers("beside") if shared(mark.args[0]) is None
+    }
+    config.stash[LEFT_OUT] = set(absent.values())
+    config.hook.pytest_deselected(items=list(absent))
+    items[:] = [item for item in items if item not in absent]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say loudly what did not run."""
     skipped = {str(report.longrepr[2]) for report in terminalreporter.getreports("skipped")}
     for reason in sorted(skipped):
         terminalreporter.write_line(f"NOT RUN: {reason.removeprefix('Skipped: ')}", yellow=True)
+    left_out = config.stash[LEFT_OUT]
+    for name in sorted(left_out):
+        terminalreporter.write_line(f"NOT RUN: what needs {name}, which is not beside this checkout", yellow=True)
 
 
 @pytest.fixture

@@ -28,7 +28,9 @@ from tests.analytics.pictures import frame, with_box
 from tests.support.shared_data import shared
 from tests.support.timescale import not_here
 
+ROOT = Path(__file__).parents[2]
 BACKENDS = ("openvino", "onnxruntime")
+YOLOX = "yolox_nano.onnx"
 BRIGHT = (8.0, 16.0, 16.0, 24.0)
 """One cell of the tiny network's grid."""
 
@@ -210,10 +212,13 @@ def test_a_detector_that_fails_its_self_test_is_not_opened(tmp_path: Path, backe
 
 @pytest.fixture
 def nanodet(tmp_path: Path) -> Path:
-    """A weights folder with the shipped detector's network, where this machine has fetched it."""
+    """A weights folder with the shipped detector's network, fetched the first time."""
     fetched = homes.weights_home() / sidecar.find("nanodet", tmp_path).file
     if not sidecar.intact(fetched):
-        pytest.skip("the weights of nanodet are not on this machine: alertwall models get nanodet")
+        get = [sys.executable, "-m", "alertwall", "models", "get", "nanodet"]
+        got = subprocess.run(get, cwd=ROOT, capture_output=True, text=True, check=False)
+        if got.returncode:
+            not_here(f"the weights of nanodet cannot be fetched: {got.stderr.strip()}")
     (tmp_path / fetched.name).symlink_to(fetched)
     return tmp_path
 
@@ -241,13 +246,13 @@ def test_nanodet_with_a_wrong_mean_is_refused(nanodet: Path) -> None:
 @pytest.fixture
 def yolox(tmp_path: Path) -> Path:
     """A weights folder with YOLOX-nano's network, where it lies beside the checkout."""
-    path = shared("yolox_nano.onnx")
-    if path is None:
-        pytest.skip("yolox_nano.onnx is not beside this checkout")
+    path = shared(YOLOX)
+    assert path is not None
     (tmp_path / path.name).symlink_to(path)
     return tmp_path
 
 
+@pytest.mark.beside(YOLOX)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_yolox_proves_itself(yolox: Path, backend: str) -> None:
     """The second shipped sidecar holds for its network on either engine."""
@@ -259,6 +264,7 @@ def test_yolox_proves_itself(yolox: Path, backend: str) -> None:
     assert {detector.spec.labels[column] for column in found.class_id[:2]} == {"person", "bicycle"}
 
 
+@pytest.mark.beside(YOLOX)
 @pytest.mark.parametrize(
     ("was", "now"),
     [("std = [1, 1, 1]", "std = [255, 255, 255]"), ('colour = "bgr"', 'colour = "rgb"'), ("mean = [0", "mean = [60")],
@@ -285,9 +291,8 @@ print("loaded", loaded, len([thread for thread in threading.enumerate() if "Exec
 def test_openvino_reports_to_nobody(tmp_path: Path) -> None:
     """Opening a detector neither loads nor starts what would tell OpenVINO's maker of this machine."""
     tiny.install(tmp_path)
-    root = Path(__file__).parents[2]
     asked = subprocess.run(
-        [sys.executable, "-c", ASK, str(tmp_path)], cwd=root, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", ASK, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
     assert asked.stdout.strip() == "loaded [] 0"
 

@@ -1,4 +1,4 @@
-"""Footage and weights that lie beside a checkout on some machines only; what needs them says so and is skipped."""
+"""Footage and weights that lie beside a checkout on some machines only: mark a test that needs one `beside`."""
 
 from pathlib import Path
 
@@ -6,9 +6,6 @@ FOLDER = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 
 def shared(name: str) -> Path | None:
-    """Return the file called ``name``, or None, saying so, when this machine does not have it."""
+    """Return the file called ``name``, or None when this machine does not have it."""
     path = FOLDER / name
-    if path.is_file():
-        return path
-    print(f"{name} is not beside this checkout: skipped")  # noqa: T201 - seen with -rs
-    return None
+    return path if path.is_file() else None
