@@ -12,6 +12,7 @@ from alertwall.camera_watch import CameraWatch
 from alertwall.outbox import Fact, NewSegment
 from configs.site import Site
 from ingest.address import networks
+from ingest.clients import Dial, dial
 from ingest.disk import DiskWriter
 from ingest.link import CameraLink, LinkConfig
 from ingest.live import LiveFanout
@@ -68,9 +69,10 @@ class CameraSet:
         disk: DiskWriter,
         analysis: Analysis,
         put: Callable[..., None],
+        dial: Dial = dial,
     ) -> None:
         self._site, self._worker_id, self._clock = site, worker_id, clock
-        self._disk, self._analysis, self._put = disk, analysis, put
+        self._disk, self._analysis, self._put, self._dial = disk, analysis, put, dial
         self._networks = networks(site.ingest.allowed_networks)
         self._opens = OpenLimiter(site.ingest.max_concurrent_opens)
         self.held: dict[str, Held] = {}
@@ -164,6 +166,7 @@ class CameraSet:
                 live=held.live,
                 opens=self._opens,
                 follows=follows,
+                dial=self._dial,
             )
         except BadInput as refused:
             held.refused = f"refused: {refused}"

@@ -19,6 +19,7 @@ from alertwall.outbox import Fact, NewEvent, Outbox
 from alertwall.worker_http import WorkerPort
 from configs.site import Site
 from ingest.address import networks
+from ingest.clients import Dialer
 from ingest.disk import DiskWriter
 from models.camera import Camera, CameraState, RuleKind
 from models.clock import Clock, SystemClock
@@ -77,8 +78,9 @@ class Worker:
         self._outbox = Outbox(store, self._spool, before=self._write_snapshots)
         self._jpegs: dict[Any, bytes] = {}
         self._analysis = Analysis(open_pipeline or opener(site, clock, self.found), site.analytics.detector)
+        dial = Dialer(replay_folders=site.ingest.replay_folders)
         self.cameras = CameraSet(
-            site, worker_id, clock=clock, disk=self._disk, analysis=self._analysis, put=self._outbox.put
+            site, worker_id, clock=clock, disk=self._disk, analysis=self._analysis, put=self._outbox.put, dial=dial
         )
         self._port = WorkerPort(
             self.cameras,
@@ -87,6 +89,7 @@ class Worker:
             disk=self._disk,
             allowed_networks=networks(site.ingest.allowed_networks),
             health=self._detail,
+            dial=dial,
         )
         self._passwords: dict[tuple[str, int], str] = {}
         self._kept: list[Camera] = []

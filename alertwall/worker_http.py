@@ -25,6 +25,7 @@ from alertwall.camera_set import CameraSet
 from alertwall.worker_live import serve_live
 from ingest import clip
 from ingest.address import Network
+from ingest.clients import Dial, dial
 from ingest.disk import DiskWriter
 from ingest.picture import jpeg
 from ingest.probe import ProbeResult, probe
@@ -71,9 +72,10 @@ class WorkerPort:
         disk: DiskWriter,
         allowed_networks: tuple[Network, ...],
         health: Callable[[], dict[str, Any]],
+        dial: Dial = dial,
     ) -> None:
         self._cameras, self._media_dir, self._disk = cameras, media_dir, disk
-        self._networks, self._health = allowed_networks, health
+        self._networks, self._health, self._dial = allowed_networks, health, dial
         self._probes = threading.BoundedSemaphore(PROBES_MAX)
         self.peers = WhepPeers()
         routes = [
@@ -199,7 +201,12 @@ class WorkerPort:
             raise Overloaded("probes", PROBES_MAX)
         try:
             result = await run_in_threadpool(
-                probe, source, password, allowed_networks=self._networks, timeout_s=PROBE_TIMEOUT_S
+                probe,
+                source,
+                password,
+                allowed_networks=self._networks,
+                timeout_s=PROBE_TIMEOUT_S,
+                dial=self._dial,
             )
         finally:
             self._probes.release()

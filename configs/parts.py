@@ -78,6 +78,9 @@ class IngestConfig(Section):
     read_timeout_s: Seconds = Field(default=5, description="A camera without a picture for so long is silent.")
     max_concurrent_opens: int = Field(default=8, ge=1, le=256, description="Cameras dialled at the same time.")
     audio: bool = Field(default=False, description="Record sound too; ask your lawyer first.")
+    replay_folders: tuple[FilePath, ...] = Field(
+        default=(), description="Only files in here are played as cameras (scheme file); none: no file is."
+    )
 
     @field_validator("allowed_networks")
     @classmethod

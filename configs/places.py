@@ -75,7 +75,7 @@ class CameraConfig(Section):
     name: Name = Field(description="What people read.")
     area: AreaPath = Field(description="Where it belongs; decides who sees it.")
     place: str = Field(default="", max_length=200, description="In words: gate 3, north side.")
-    scheme: Scheme = Field(default=Scheme.RTSP, description="rtsp, rtsps, http or https.")
+    scheme: Scheme = Field(default=Scheme.RTSP, description="rtsp, rtsps, http, https, file.")
     host: str = Field(min_length=1, max_length=253, description="Name or address.")
     port: Port = Field(default=554, description="Its port.")
     path: str = Field(default="/", max_length=1024, description="Path and query of the main stream; recorded.")

@@ -19,7 +19,10 @@ Resolver = Callable[[str, int], Sequence[str]]
 HOST_MAX_CHARS = 253
 PATH_MAX_CHARS = 1024
 NAME_MAX_CHARS = 128
-SCHEMES = (Scheme.RTSP, Scheme.RTSPS)
+SCHEMES = (Scheme.RTSP, Scheme.RTSPS, Scheme.HTTP, Scheme.HTTPS, Scheme.FILE)
+"""What can be read today; `Scheme` knows more words."""
+FILE_HOST = "localhost"
+"""Of ``file``, as in RFC 8089; nothing is dialled."""
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
 _NUMBER_LIKE = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
@@ -62,8 +65,10 @@ def check_host(host: str) -> None:
 def check_source(source: CameraSource, *, sub_path: str | None = None) -> None:
     """Raise `BadInput` naming the first field that cannot be; asks no resolver."""
     if source.scheme not in SCHEMES:
-        raise BadInput("scheme", "rtsp or rtsps")
+        raise BadInput("scheme", "rtsp, rtsps, http, https or file")
     check_host(source.host)
+    if source.scheme == Scheme.FILE and source.host != FILE_HOST:
+        raise BadInput("host", f"{FILE_HOST}, since a file is on the worker's own disk")
     if not isinstance(source.port, int) or not 1 <= source.port <= 65_535:
         raise BadInput("port", "a number from 1 to 65535")
     check_path(source.path)
@@ -99,6 +104,8 @@ def check(
 ) -> tuple[str, int]:
     """Return the (ip, port) to dial; `BadInput` when it must not be, `LinkFailure` when the name is unknown."""
     check_source(source)
+    if source.scheme == Scheme.FILE:
+        raise BadInput("scheme", "one that is dialled")
     literal = _literal(source.host)
     if literal is not None:
         found = [literal]

@@ -1,11 +1,15 @@
 """What a stream is read with: one client per way of sending, all with the same four calls."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
-from ingest.address import Network, check
+from ingest.address import Network, check, check_source
+from ingest.replay import ReplayClient
 from ingest.rtsp import AccessUnit, RtspClient
-from models.camera import CameraSource
+from ingest.rtsp.udp_first import UdpFirst
+from ingest.web import WebClient
+from models.camera import CameraSource, Scheme, Transport
 
 
 class StreamClient(Protocol):
@@ -38,10 +42,50 @@ class StreamClient(Protocol):
         ...
 
 
+@runtime_checkable
+class Telling(Protocol):
+    """A client that has something to say although all is well."""
+
+    @property
+    def note(self) -> str:
+        """What people should know; empty when there is nothing."""
+        ...
+
+
 Dial = Callable[[CameraSource, str, Sequence[Network]], StreamClient]
 """From an address, its password and the networks that may be dialled to a client; `BadInput` or `LinkFailure`."""
 
+REMEMBERED_MAX = 4096
+
+
+class Dialer:
+    """A `Dial`: the client of the source's scheme, with an address that has been checked.
+
+    One for a worker: it remembers which cameras gave no picture over UDP, until it is made anew.
+    """
+
+    def __init__(self, *, replay_folders: Sequence[Path] = ()) -> None:
+        """Files are played as cameras inside ``replay_folders`` alone."""
+        self._replay_folders = tuple(replay_folders)
+        self._no_udp: dict[CameraSource, str] = {}
+
+    def __call__(self, source: CameraSource, password: str, allowed_networks: Sequence[Network]) -> StreamClient:
+        check_source(source)
+        if source.scheme == Scheme.FILE:
+            return ReplayClient(source, self._replay_folders)
+        address = check(source, allowed_networks)
+        if source.scheme in (Scheme.HTTP, Scheme.HTTPS):
+            return WebClient(source, password, address, allowed_networks)
+        if source.scheme == Scheme.RTSP and source.transport == Transport.UDP:
+            return UdpFirst(source, password, address, known=self._no_udp.get(source, ""), learn=self._learn)
+        return RtspClient(source, password, address)
+
+    def _learn(self, source: CameraSource, why: str) -> None:
+        if len(self._no_udp) >= REMEMBERED_MAX:
+            self._no_udp.clear()
+        self._no_udp[source] = why
+
 
 def dial(source: CameraSource, password: str, allowed_networks: Sequence[Network]) -> StreamClient:
-    """Return the client of the source's scheme, with an address that has been checked."""
-    return RtspClient(source, password, check(source, allowed_networks))
+    """Return the client of the source's scheme; no file is played, and nothing is remembered."""
+    return Dialer()(source, password, allowed_networks)

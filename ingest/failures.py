@@ -10,3 +10,7 @@ class LinkFailure(LinkDown):
     def __init__(self, peer: str, reason: str, *, state: LinkState = LinkState.BACKOFF) -> None:
         super().__init__(peer, reason)
         self.state = state
+
+
+class TransportRefused(LinkFailure):
+    """The camera is there and has the stream, but does not send it over this transport."""

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from ingest.address import Network
 from ingest.backoff import Backoff
-from ingest.clients import Dial, StreamClient, dial
+from ingest.clients import Dial, StreamClient, Telling, dial
 from ingest.failures import LinkFailure
 from ingest.meter import Meter
 from ingest.packet import Packet
@@ -66,7 +66,7 @@ class StreamConfig:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where a stream stands. ``reason`` is for people and empty while all is well."""
+    """Where a stream stands. ``reason`` is for people and mostly empty while all is well."""
 
     state: LinkState
     reason: str
@@ -118,6 +118,7 @@ class StreamLink:
         self.packets_lost_total = 0
         self._best_fps = 0.0
         self._seq = 0
+        self._note = ""
         self._client: StreamClient | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self.run, name=name, daemon=True)
@@ -215,7 +216,8 @@ class StreamLink:
             if not started:
                 started = True
                 self.failed = None
-                self._set(LinkState.STREAMING, "")
+                self._note = client.note if isinstance(client, Telling) else ""
+                self._set(LinkState.STREAMING, self._note)
             for take in self._takers:
                 take(packet)
             before = self._before
@@ -253,7 +255,7 @@ class StreamLink:
         elif reading.fps < self._best_fps * FPS_SHARE_MIN:
             self._set(LinkState.DEGRADED, f"{reading.fps:.0f} of {self._best_fps:.0f} pictures a second")
         else:
-            self._set(LinkState.STREAMING, "")
+            self._set(LinkState.STREAMING, self._note)
 
     def _set(self, state: LinkState, reason: str) -> None:
         if (state, reason) == (self.status.state, self.status.reason):

@@ -1,20 +1,17 @@
 """The RTSP connection: requests with their answers, and the interleaved packets between them (RFC 2326 10.12)."""
 
-import secrets
 import socket
 import ssl
 import time
-from base64 import b64encode
 from collections.abc import Callable
 
-from ingest import digest
-from ingest.failures import LinkFailure
+from ingest.failures import LinkFailure, TransportRefused
+from ingest.proof import CHALLENGES_MAX, Proof
 from ingest.rtsp.messages import HEAD_MAX_BYTES, Head, NotRtsp, parse_head, request
 from models.camera import LinkState
 
 BUFFER_BYTES = 256 << 10
 """Room for an interleaved packet of 64 KiB and then some."""
-CHALLENGES_MAX = 2
 REQUESTS_OF_CAMERAS = (b"OPTIO", b"ANNOU", b"REDIR", b"SET_P", b"GET_P", b"TEARD", b"PLAY_")
 USER_AGENT = "alertwall"
 OnPacket = Callable[[int, memoryview, int, int], None]
@@ -40,10 +37,9 @@ class Wire:
         self, peer: str, address: tuple[str, int], *, username: str, password: str, tls: bool, server_name: str = ""
     ) -> None:
         self._peer, self._address = peer, address
-        self._username, self._password = username, password
+        self._proof = Proof(peer, username, password)
         self._tls, self._server_name = tls, server_name
-        self._challenge: tuple[str, dict[str, str]] | None = None
-        self._cseq = self._nonce_count = 0
+        self._cseq = 0
         self._buffer = bytearray(BUFFER_BYTES)
         self._view = memoryview(self._buffer)
         self._start = self._end = 0
@@ -110,15 +106,17 @@ class Wire:
             head, body = self._answer(number, deadline_s)
             if head.code != 401:
                 break
-            self._take_challenge(head)
+            self._proof.take(head.all("www-authenticate"))
         if head.code == 401:
-            raise LinkFailure(self._peer, "wrong user name or password", state=LinkState.AUTH_FAILED)
+            raise self._proof.wrong()
         if head.code == 403:
             raise LinkFailure(self._peer, "the camera forbids it (403)", state=LinkState.AUTH_FAILED)
         if head.code in (404, 454) or head.code == 410:
             raise LinkFailure(self._peer, f"no such stream ({head.code})", state=LinkState.NOT_FOUND)
         if head.is_redirect:
             raise LinkFailure(self._peer, "redirect refused", state=LinkState.NOT_FOUND)
+        if head.code == 461:
+            raise TransportRefused(self._peer, "the camera does not send this way (461)")
         if head.code != 200:
             raise LinkFailure(self._peer, f"answered {head.code} to {method}")
         return head, body
@@ -129,7 +127,7 @@ class Wire:
         lines = {"CSeq": str(self._cseq), "User-Agent": USER_AGENT}
         if self.session:
             lines["Session"] = self.session
-        authorization = self._authorization(method, url)
+        authorization = self._proof.header(method, url)
         if authorization:
             lines["Authorization"] = authorization
         if not url.isascii() or not url.isprintable() or " " in url:
@@ -142,54 +140,6 @@ class Wire:
             self._connected().sendall(data)
         except OSError:
             raise LinkFailure(self._peer, "connection lost") from None
-
-    def _take_challenge(self, head: Head) -> None:
-        if not self._username:
-            raise LinkFailure(self._peer, "user name and password needed", state=LinkState.AUTH_FAILED)
-        offered = [
-            (kind.lower(), digest.parameters(rest))
-            for kind, _, rest in (value.strip().partition(" ") for value in head.all("www-authenticate"))
-        ]
-        digests = [values for kind, values in offered if kind == "digest" and _known(values)]
-        if digests:
-            # the strongest that both know
-            best = max(digests, key=lambda values: values.get("algorithm", "MD5").upper() == "SHA-256")
-            if self._challenge and self._challenge[1].get("nonce") == best.get("nonce"):
-                raise LinkFailure(self._peer, "wrong user name or password", state=LinkState.AUTH_FAILED)
-            self._challenge, self._nonce_count = ("digest", best), 0
-        elif any(kind == "basic" for kind, _ in offered) and not self._challenge:
-            self._challenge = ("basic", {})
-        else:
-            raise LinkFailure(self._peer, "wrong user name or password", state=LinkState.AUTH_FAILED)
-
-    def _authorization(self, method: str, url: str) -> str:
-        if self._challenge is None:
-            return ""
-        kind, values = self._challenge
-        if kind == "basic":
-            return "Basic " + b64encode(f"{self._username}:{self._password}".encode()).decode()
-        self._nonce_count += 1
-        count, own = f"{self._nonce_count:08x}", secrets.token_hex(8)
-        proof = digest.response(
-            values,
-            method=method,
-            uri=url,
-            username=self._username,
-            password=self._password,
-            nc=count,
-            cnonce=own,
-        )
-        text = (
-            f'Digest username="{self._username}", realm="{_quoted(values.get("realm", ""))}", '
-            f'nonce="{_quoted(values.get("nonce", ""))}", uri="{url}", response="{proof}"'
-        )
-        if "algorithm" in values:
-            text += f", algorithm={values['algorithm'].upper()}"
-        if "opaque" in values:
-            text += f', opaque="{_quoted(values["opaque"])}"'
-        if "auth" in values.get("qop", "").replace(" ", "").split(","):
-            text += f', qop=auth, nc={count}, cnonce="{own}"'
-        return text
 
     # what comes in
 
@@ -226,7 +176,7 @@ class Wire:
         """Hand all complete packets in the buffer to `on_packet`; answers to keep-alives are read and dropped."""
         while (found := self._next_answer()) is not None:
             if found[0].code == 401:
-                self._take_challenge(found[0])
+                self._proof.take(found[0].all("www-authenticate"))
 
     def _next_answer(self) -> tuple[Head, bytes] | None:
         """Go through the buffer up to the next answer; None when more bytes are needed."""
@@ -281,11 +231,3 @@ class Wire:
             raise LinkFailure(self._peer, "redirect refused", state=LinkState.NOT_FOUND)
         self._start = after
         return self._next_answer()
-
-
-def _known(values: dict[str, str]) -> bool:
-    return values.get("algorithm", "MD5").upper() in digest.ALGORITHMS
-
-
-def _quoted(text: str) -> str:
-    return "".join(char for char in text if char.isprintable())

@@ -15,7 +15,7 @@ SHOWN = ("cameras", "cameras/gate", "cameras/gate/rules", "events", "audit", "st
 BODY = {"id": "gate", "name": "Gate", "area": OWN, "source": SOURCE}
 
 HOSTILE_SCHEMES = [
-    *("exec", "file", "concat", "pipe", "data", "subfile", "gopher", "ffmpeg", "echo", "expr", "tcp", "udp"),
+    *("exec", "concat", "pipe", "data", "subfile", "gopher", "ffmpeg", "echo", "expr", "tcp", "udp"),
     *("rtmp", "crypto", "RTSP", " rtsp", "rtsp:", "rtsp\n", "", "rtsp\0", "\u0072\u0074\u0073\u0440"),
 ]
 HOSTILE_HOSTS = [
@@ -111,11 +111,21 @@ def test_hostile_sub_paths_are_refused(world: World, sub_path: str) -> None:
     assert answer.json()["errors"][0]["pointer"] == "/sub_path"
 
 
-def test_http_sources_are_refused_plainly(world: World) -> None:
-    """They are in the vocabulary but not yet dialled."""
-    answer = world.as_("engineer").post("/api/v1/cameras", json={**BODY, "source": {**SOURCE, "scheme": "http"}})
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0] == {"pointer": "/source/scheme", "detail": "rtsp or rtsps"}
+@pytest.mark.parametrize("scheme", ["rtsps", "http", "https"])
+def test_sources_over_other_schemes_are_registered(world: World, scheme: str) -> None:
+    """MJPEG, snapshot and HLS cameras have an address as any other."""
+    answer = world.as_("engineer").post("/api/v1/cameras", json={**BODY, "source": {**SOURCE, "scheme": scheme}})
+    assert answer.status_code == 201
+    assert answer.json()["source"]["scheme"] == scheme
+
+
+def test_files_are_on_the_workers_own_disk(world: World) -> None:
+    """A file has no other host; which folders may be played is the worker's matter."""
+    engineer = world.as_("engineer")
+    said = {**SOURCE, "scheme": "file", "path": "/srv/footage/gate.mp4"}
+    refused = engineer.post("/api/v1/cameras", json={**BODY, "source": said})
+    assert refused.json()["errors"][0]["pointer"] == "/source/host"
+    assert engineer.post("/api/v1/cameras", json={**BODY, "source": {**said, "host": "localhost"}}).status_code == 201
 
 
 def test_a_camera_is_registered_shown_changed_and_retired(world: World) -> None:

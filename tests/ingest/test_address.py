@@ -15,8 +15,8 @@ FINE = {"scheme": "rtsp", "host": "127.0.0.1", "port": 554, "path": "/stream1", 
 
 HOSTILE: dict[str, list[object]] = {
     "scheme": [
-        "exec", "echo", "expr", "ffmpeg", "file", "pipe", "concat", "data", "subfile", "gopher", "tcp", "udp", "srt",
-        "rtmp", "http", "https", "ftp", "crypto", "-i", "", "rtsp:", "rtsp://x", "RTSP", "rtsp\r\n", "rtsp ", "unix",
+        "exec", "echo", "expr", "ffmpeg", "whep", "wheps", "whip", "pipe", "concat", "data", "subfile", "gopher", "tcp",
+        "udp", "srt", "rtmp", "ftp", "crypto", "-i", "", "rtsp:", "rtsp://x", "RTSP", "rtsp\r\n", "rtsp ", "unix",
     ],
     "host": [
         "", " ", "-i", "-oProxyCommand=x", "a b", "a\r\nX: y", "a\nb", "a\0b", "user@127.0.0.1", "u:p@h",
@@ -55,6 +55,14 @@ def test_hostile_records_are_refused_by_field(field: str, value: object) -> None
 def test_there_are_enough_hostile_records() -> None:
     """The promise is at least 60, none accepted."""
     assert len(CASES) >= 60
+
+
+def test_files_are_never_dialled() -> None:
+    """They have a host of their own, and no address."""
+    with pytest.raises(BadInput, match="localhost"):
+        check(source(scheme="file"), EVERYTHING, resolver=never)
+    with pytest.raises(BadInput, match="dialled"):
+        check(source(scheme="file", host="localhost"), EVERYTHING, resolver=never)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "camera-1", "gate.site.example", "a1.b2"])

@@ -230,8 +230,8 @@ def test_probe_tells_problems_and_never_raises() -> None:
     assert "VP8 is not H.264" in told.problem
     outside = CameraSource(scheme=Scheme.RTSP, host="169.254.169.254", port=80, path="/")
     assert "camera networks" in probe(outside, "", allowed_networks=LOOPBACK).problem
-    web = CameraSource(scheme=Scheme.HTTP, host="127.0.0.1", port=80, path="/")
-    assert "rtsp or rtsps" in probe(web, "", allowed_networks=LOOPBACK).problem
+    other = CameraSource(scheme=Scheme.WHEP, host="127.0.0.1", port=80, path="/")
+    assert "rtsp, rtsps, http" in probe(other, "", allowed_networks=LOOPBACK).problem
     assert "password" in probe(source(1), "a\r\nb", allowed_networks=LOOPBACK).problem
 
 
