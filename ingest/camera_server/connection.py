@@ -193,7 +193,7 @@ class Connection:
             given = f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
         else:
             match = re.search(r"client_port=(\d{1,5})-(\d{1,5})", wanted)
-            if not match or "multicast" in wanted or self._delivery.datagrams:
+            if not match or "multicast" in wanted or self._delivery.datagrams or self._delivery.faults.no_udp:
                 return self._answer(461, headers)
             host, peer = (self._writer.get_extra_info(name)[0] for name in ("sockname", "peername"))
             ports = int(match[1]), int(match[2])

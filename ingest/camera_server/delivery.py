@@ -100,6 +100,8 @@ class Delivery:
         if self.faults.per_packet:
             packets, ready = self.faults.damaged(packets, self._dice), False
         if self.datagrams:
+            if self.faults.udp_lost:
+                return
             self._send_datagrams(self.datagrams, packets, sending.report)
         elif self.channel is not None:
             blob = sending.interleaved if ready and self.channel == 0 else interleave(packets, self.channel)

@@ -5,6 +5,8 @@
 ``freeze=S``   after S seconds the last key frame is sent over and over
 ``corrupt=P``  this share of packets has wrong bytes
 ``loss=P``     this share of packets is not sent
+``udp_lost=1`` nothing arrives over UDP, as behind many a firewall
+``no_udp=1``   UDP is refused
 """
 
 import random
@@ -22,6 +24,8 @@ class Faults:
     freeze: float | None = None
     corrupt: float = 0.0
     loss: float = 0.0
+    udp_lost: float = 0.0
+    no_udp: float = 0.0
 
     @classmethod
     def from_query(cls, query: str) -> "Faults":

@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from ingest.camera_server import CameraServer, ServerOptions
-from models.camera import LinkState, Rule, RuleKind
+from models.camera import Camera, CameraSource, LinkState, Rule, RuleKind, Scheme
 from models.clock import SystemClock
 from models.event import EventKind, SourceKind
 from models.store import cameras as camera_store
@@ -26,7 +26,8 @@ from models.store import gaps, segments
 from models.store.pool import Store
 from models.timeline import GapCause
 from tests.alertwall.worker_bench import PASSWORD, TOKEN, Bench, Found, live_parts, streaming, until
-from tests.support.rtsp import clip
+from tests.support.rtsp import HostileServer, clip
+from tests.support.web import mjpeg
 
 
 @pytest.fixture
@@ -83,6 +84,46 @@ def test_a_registered_camera_is_recorded_analysed_and_shown(bench: Bench, server
     assert bench.ask("GET", "/cameras/gate/clip.mp4?from=x&to=y")[0] == 422
     assert bench.ask("GET", "/cameras/..%2Fgate/snapshot.jpg")[0] == 404
     assert bench.stop() < 5
+
+
+def test_an_mjpeg_camera_is_recorded_analysed_and_live(bench: Bench) -> None:
+    """Encoded once at the door, it is a camera like any other: segments, frames, clip, live picture, probe."""
+    with HostileServer(mjpeg(fps=10)) as camera:
+        address = CameraSource(scheme=Scheme.HTTP, host="127.0.0.1", port=camera.port, path="/video.cgi?fps=10")
+        with bench.store.transaction() as conn:
+            camera_store.create(conn, Camera(id="road", name="Road", area="city", source=address), None)
+        bench.start()
+        until(streaming(bench, "road"))
+        until(lambda: bench.pipeline.frames)
+        state = until(lambda: (said := bench.state("road")) and said.recording and said.fps and said)
+        assert (state.codec, state.width_px, state.height_px) == ("h264", 320, 240)
+
+        def recorded() -> list[Any]:
+            with bench.store.transaction() as conn:
+                now = SystemClock().utc_now()
+                return segments.listing(conn, ["road"], now - timedelta(minutes=1), now)
+
+        segment = until(recorded)[0]
+        with av.open(str(bench.site.media_dir / segment.path)) as container:
+            assert sum(1 for _ in container.decode(video=0)) >= 8
+        now = SystemClock().utc_now()
+        since = (now - timedelta(seconds=1)).isoformat().replace("+00:00", "Z")
+        status, body, _ = bench.ask("GET", f"/cameras/road/clip.mp4?from={since}&to={now:%Y-%m-%dT%H:%M:%S.%fZ}")
+        assert status == 200
+        assert b"moof" in body or b"moov" in body
+        with connect(
+            f"ws://127.0.0.1:{bench.port}/cameras/road/live", additional_headers={"Authorization": f"Bearer {TOKEN}"}
+        ) as live:
+            assert "avc1." in str(live.recv(timeout=5))
+            assert live.recv(timeout=5, decode=False)[4:8] == b"ftyp"
+            assert live.recv(timeout=5, decode=False)[4:8] == b"moof"
+        said = {"scheme": "http", "host": "127.0.0.1", "port": camera.port, "path": "/"}
+        _, body, _ = bench.ask("POST", "/probe", body=json.dumps(said).encode())
+        answer = json.loads(body)
+        assert (answer["ok"], answer["problem"], answer["codec"]) == (True, None, "h264")
+        said = {"scheme": "file", "host": "localhost", "port": 1, "path": "/etc/passwd"}
+        _, body, _ = bench.ask("POST", "/probe", body=json.dumps(said).encode())
+        assert "replay_folders" in json.loads(body)["problem"]
 
 
 def test_probe_over_the_port(bench: Bench, server: CameraServer) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from ingest import stream
 from ingest.camera_server import CameraServer, ServerOptions
+from ingest.clients import Dial, Dialer, dial
 from ingest.disk import DiskWriter
 from ingest.link import CameraLink, LinkConfig
 from ingest.live import LiveFanout
@@ -38,6 +39,7 @@ class Watched:
         recorder: Recorder | None = None,
         *,
         opens: OpenLimiter | None = None,
+        dial: Dial = dial,
         **config: object,
     ) -> None:
         self.states: queue.Queue[CameraState] = queue.Queue()
@@ -53,6 +55,7 @@ class Watched:
             recorder=recorder,
             live=LiveFanout(),
             opens=opens or OpenLimiter(8),
+            dial=dial,
         )
 
     def until(self, wanted: Callable[[CameraState], bool], *, within_s: float = 8) -> CameraState:
@@ -256,6 +259,27 @@ def test_sub_stream_is_analysed_while_the_main_one_is_recorded(
     assert disk.wait(2)
     assert not recorder.recording
     disk.close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ({"udp_lost": 1}, "over TCP: no picture came over UDP within 0.7 s"),
+        ({"no_udp": 1}, "over TCP: the camera does not"),
+    ],
+)
+def test_udp_that_brings_nothing_becomes_tcp(
+    cameras: CameraServer, watch: Callable[..., Watched], fault: dict[str, float], reason: str
+) -> None:
+    """For this connection, said with its reason; the link's next connections do not try UDP again."""
+    dial = Dialer()
+    source = cameras.source("h264", transport=Transport.UDP, die=1.0, **fault)
+    watched = watch(source, dial=dial, open_timeout_s=0.7)
+    assert reason in watched.until(in_state(LinkState.STREAMING)).reason
+    watched.until(in_state(LinkState.BACKOFF))
+    began_s = time.monotonic()
+    assert reason in watched.until(in_state(LinkState.STREAMING)).reason
+    assert time.monotonic() - began_s < 0.6, "UDP was tried again"
 
 
 def test_a_missing_sub_stream_degrades(cameras: CameraServer, watch: Callable[..., Watched]) -> None:

@@ -2047,7 +2047,7 @@ export interface components {
          * @description The only ways a camera is dialled; never a free string, never a command line.
          * @enum {string}
          */
-        Scheme: "rtsp" | "rtsps" | "http" | "https";
+        Scheme: "rtsp" | "rtsps" | "http" | "https" | "whep" | "wheps" | "whip" | "file";
         /** SetupRequest */
         SetupRequest: {
             /**

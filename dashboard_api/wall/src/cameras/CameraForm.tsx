@@ -11,7 +11,9 @@ import { isOvertaken, numberOrNull, useForm } from "../ui/useForm";
 import { ProbeCard } from "./ProbeCard";
 import { Password } from "../ui/Password";
 
-const DEFAULT_PORTS: Record<string, number> = { rtsp: 554, rtsps: 322, http: 80, https: 443 };
+/** a file is on the worker's own disk: its host and port only complete the address */
+const DEFAULT_PORTS: Record<string, number> = { rtsp: 554, rtsps: 322, http: 80, https: 443, file: 1 };
+const FILE_HOST = "localhost";
 
 export function CameraForm({ camera: given, onDone }: { camera: Camera | null; onDone?: () => void }) {
   const words = useWords();
@@ -30,6 +32,15 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
     path: values.path.trim(),
     transport: values.transport,
     username: values.username,
+  };
+  const isFile = values.scheme === "file";
+  const chooseScheme = (scheme: string): void => {
+    const usual = String(DEFAULT_PORTS[values.scheme]);
+    form.set("scheme", scheme);
+    if (values.port === usual || scheme === "file") form.set("port", String(DEFAULT_PORTS[scheme]));
+    if (scheme === "file") form.set("host", FILE_HOST);
+    else if (isFile) form.set("host", "");
+    if (!scheme.startsWith("rtsp")) form.set("transport", "tcp");
   };
   const leave = (): void => (onDone ? onDone() : go("/cameras"));
 
@@ -106,21 +117,31 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
           <section className="panel form-grid">
             <Select
               label={t("camera.scheme")}
-              data={["rtsp", "rtsps", "http", "https"]}
+              data={schemesFor(values.scheme)}
               value={values.scheme}
               allowDeselect={false}
-              onChange={(scheme) => {
-                const usual = String(DEFAULT_PORTS[values.scheme]);
-                form.set("scheme", scheme ?? "rtsp");
-                if (values.port === usual) form.set("port", String(DEFAULT_PORTS[scheme ?? "rtsp"]));
-              }}
+              onChange={(scheme) => chooseScheme(scheme ?? "rtsp")}
               data-testid="camera-scheme"
             />
-            <TextInput label={t("camera.host")} required spellCheck={false} data-testid="camera-host" {...form.text("host")} />
-            <TextInput label={t("camera.port")} required inputMode="numeric" data-testid="camera-port" {...form.text("port")} />
+            <TextInput
+              label={t("camera.host")}
+              required
+              disabled={isFile}
+              spellCheck={false}
+              data-testid="camera-host"
+              {...form.text("host")}
+            />
+            <TextInput
+              label={t("camera.port")}
+              required
+              disabled={isFile}
+              inputMode="numeric"
+              data-testid="camera-port"
+              {...form.text("port")}
+            />
             <TextInput
               label={t("camera.path")}
-              placeholder={t("camera.path_hint")}
+              placeholder={t(isFile ? "camera.file_hint" : "camera.path_hint")}
               required
               spellCheck={false}
               data-testid="camera-path"
@@ -130,6 +151,7 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
               label={t("camera.transport")}
               data={["tcp", "udp"]}
               value={values.transport}
+              disabled={values.scheme !== "rtsp"}
               allowDeselect={false}
               onChange={(transport) => form.set("transport", transport ?? "tcp")}
               data-testid="camera-transport"
@@ -221,6 +243,12 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
       </form>
     </div>
   );
+}
+
+/** what the form offers, and what the camera has if it was registered by other means */
+function schemesFor(current: string): string[] {
+  const offered = Object.keys(DEFAULT_PORTS);
+  return offered.includes(current) ? offered : [...offered, current];
 }
 
 function valuesOf(camera: Camera | null) {

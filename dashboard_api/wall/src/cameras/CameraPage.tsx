@@ -87,7 +87,7 @@ export function CameraPage({ camera }: { camera: Camera }) {
                   ? ([
                       [
                         t("camera.host"),
-                        `${camera.source.scheme}://${camera.source.host}:${camera.source.port}${camera.source.path} (${camera.source.transport})`,
+                        addressOf(camera.source),
                       ],
                     ] as [string, string][])
                   : []),
@@ -99,6 +99,11 @@ export function CameraPage({ camera }: { camera: Camera }) {
       </div>
     </div>
   );
+}
+
+function addressOf({ scheme, host, port, path, transport }: NonNullable<Camera["source"]>): string {
+  if (scheme === "file") return `file://${path}`;
+  return `${scheme}://${host}:${port}${path}${scheme === "rtsp" ? ` (${transport})` : ""}`;
 }
 
 function Events({ camera, onClip }: { camera: string; onClip: (event: string) => void }) {
