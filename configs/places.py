@@ -1,5 +1,7 @@
 """The cameras, alarm units and patrols that a site file names; they are registered at start."""
 
+from typing import Any
+
 from pydantic import Field, field_validator, model_validator
 
 from configs.section import AreaPath, Latitude, Longitude, Name, Port, Secret, Section, StableId
@@ -7,6 +9,7 @@ from models.camera import Direction, Scheme, Transport
 
 Point = tuple[float, float]
 
+USUAL_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "file": 1}
 POLYGON_MIN_POINTS = 3
 POLYGON_MAX_POINTS = 64
 POLYGON_MIN_AREA = 1e-5
@@ -77,7 +80,7 @@ class CameraConfig(Section):
     place: str = Field(default="", max_length=200, description="In words: gate 3, north side.")
     scheme: Scheme = Field(default=Scheme.RTSP, description="rtsp, rtsps, http, https, file.")
     host: str = Field(min_length=1, max_length=253, description="Name or address.")
-    port: Port = Field(default=554, description="Its port.")
+    port: Port = Field(default=554, description="Its port; without it: the usual one of the scheme.")
     path: str = Field(default="/", max_length=1024, description="Path and query of the main stream; recorded.")
     sub_path: str | None = Field(default=None, max_length=1024, description="Path of a smaller stream; analysed.")
     transport: Transport = Field(default=Transport.TCP, description="tcp or udp.")
@@ -90,6 +93,13 @@ class CameraConfig(Section):
     retention_days: int = Field(default=30, ge=1, le=3650, description="Its recordings are kept so long.")
     zones: dict[str, ZoneConfig] = Field(default_factory=dict, description="By name.")
     tripwires: dict[str, TripwireConfig] = Field(default_factory=dict, description="By name.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_port(cls, said: Any) -> Any:
+        if isinstance(said, dict) and "port" not in said and said.get("scheme") in USUAL_PORTS:
+            said = {"port": USUAL_PORTS[said["scheme"]], **said}
+        return said
 
     @field_validator("path", "sub_path")
     @classmethod

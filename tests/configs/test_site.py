@@ -109,6 +109,20 @@ def test_refusal_names_the_key_and_what_was_expected(tmp_path: Path, text: str, 
     assert refuse(tmp_path, text) == f"site.toml: {message}"
 
 
+@pytest.mark.parametrize(("scheme", "port"), [("rtsp", 554), ("rtsps", 322), ("http", 80), ("https", 443)])
+def test_a_camera_without_a_port_has_the_usual_one(tmp_path: Path, scheme: str, port: int) -> None:
+    """As a browser or a player would take it."""
+    loaded = site.load(write(tmp_path, SMALLEST + CAMERA + f'scheme = "{scheme}"'))
+    assert loaded.cameras["gate"].port == port
+
+
+def test_replay_folders_are_meant_from_the_site_files_folder(tmp_path: Path) -> None:
+    """None is the default: then no file is played."""
+    assert site.load(write(tmp_path, SMALLEST)).ingest.replay_folders == ()
+    loaded = site.load(write(tmp_path, SMALLEST + '[ingest]\nreplay_folders = ["films", "/srv/films"]'))
+    assert loaded.ingest.replay_folders == (tmp_path / "films", Path("/srv/films"))
+
+
 def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:
     """Mending one problem does not reveal the next."""
     with pytest.raises(refusals.SiteRefused) as refused:
