@@ -20,6 +20,8 @@ BEHIND_SEGMENTS = 3
 SEGMENT_MAX_BYTES = 32 << 20
 MAP_MAX_BYTES = 1 << 20
 FETCH_WITHIN_S = 10.0
+MISSES_MAX = 3
+"""Segments in a row that cannot be had before the link is given up."""
 RELOAD_MIN_S, RELOAD_MAX_S = 0.5, 10.0
 TICK_S = 0.5
 _ODD = "its playlist leads to an odd address"
@@ -195,10 +197,20 @@ class HlsReader:
         return (self._queue[-1].decode_90k - self._queue[0].decode_90k) / TICKS_PER_S < self._media.target_s
 
     def _work(self) -> Steps[None]:
+        misses = 0
         while True:
             segment = self._next()
             if segment is not None:
-                yield from self._fetch(segment, time.monotonic() + FETCH_WITHIN_S)
+                try:
+                    yield from self._fetch(segment, time.monotonic() + FETCH_WITHIN_S)
+                    misses = 0
+                except LinkFailure:
+                    # it may have left the window meanwhile, or is broken: the next one may be good
+                    misses += 1
+                    if misses > MISSES_MAX:
+                        raise
+                    self.lost += 1
+                    self._played = segment.sequence
                 yield
             elif not self._media.ended:
                 yield from self._reload()

@@ -176,6 +176,25 @@ def test_hls_takes_the_best_variant_that_can_be_kept() -> None:
     assert asked[2].startswith("/other/s")
 
 
+def test_hls_survives_missing_segments_and_a_server_that_begins_anew() -> None:
+    """What is gone is left out and counted; smaller numbers are a new beginning."""
+    camera = HlsCamera()
+    camera.missing = {9}  # the third that will be asked for
+    camera.restart_after_s = 6.5
+    with HostileServer(answering(camera)) as server:
+        client = Dialer()(source(server.port, "/live/index.m3u8"), "", LOOPBACK)
+        client.open(3)
+        units = list(itertools.islice(_units(client, 8), 100))
+        assert client.packets_lost == 1
+        client.close()
+        asked = [target(request) for request in server.requests]
+    assert "/live/s9.ts" in asked
+    numbers = [int(path.rpartition("/s")[2][:-3]) for path in asked if path.endswith(".ts")]
+    assert any(after < before for before, after in itertools.pairwise(numbers))
+    times = [(unit.ticks - units[0].ticks) & 0xFFFFFFFF for unit in units]
+    assert times == sorted(times)
+
+
 def test_hls_from_elsewhere_inside_the_networks_gets_no_password() -> None:
     """A playlist here, its segments there: both addresses checked, the password only here."""
     with HostileServer(answering(HlsCamera())) as elsewhere:

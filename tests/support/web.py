@@ -231,9 +231,14 @@ class HlsCamera:
         self._map, self._segments = (segments[0], segments[1:]) if fragmented else (b"", segments)
         self._master, self._before = master, before
         self._began_s = time.monotonic() - 5
+        self.missing: set[int] = set()
+        self.restart_after_s: float | None = None
 
     def playlist(self) -> bytes:
-        newest = int((time.monotonic() - self._began_s) / float(GOP_S))
+        age_s = time.monotonic() - self._began_s
+        newest = int(age_s / float(GOP_S))
+        if self.restart_after_s is not None and age_s > self.restart_after_s:
+            newest -= 9  # as an encoder that has lost its count
         first = max(0, newest - 5)
         lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-TARGETDURATION:1", f"#EXT-X-MEDIA-SEQUENCE:{first}"]
         if self._map:
@@ -253,4 +258,6 @@ class HlsCamera:
         if path.endswith("init.mp4"):
             return reply(self._map, kind="video/mp4")
         number = int(path.rpartition("/s")[2].partition(".")[0])
+        if number in self.missing:
+            return reply(b"gone", code="404 Not Found")
         return reply(self._segments[number % len(self._segments)], kind="video/mp2t")
