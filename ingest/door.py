@@ -9,6 +9,7 @@ import av
 from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
+from av.video.reformatter import VideoReformatter
 
 from ingest.h26x import Codec, ParameterSets, is_key_nal, is_parameter_set, join_lengths, nal_type, split_start_codes
 from ingest.packet import TICKS_PER_S
@@ -95,6 +96,7 @@ class Door:
         self._broken_in_a_row = 0
         self._decoder: VideoCodecContext | None = None
         self._encoder: VideoCodecContext | None = None
+        self._reformatter = VideoReformatter()  # kept: making one anew for each picture costs as much as its work
         self._size = (0, 0)
         self._sets = ParameterSets(Codec.H264)
         self._key_ticks: int | None = None
@@ -128,7 +130,7 @@ class Door:
         if self._encoder is None or size != self._size:
             self._open(size)
         assert self._encoder is not None
-        picture = frame.reformat(*size, format="yuv420p", dst_color_range="MPEG", threads=1)
+        picture = self._reformatter.reformat(frame, *size, "yuv420p", dst_color_range="MPEG", threads=1)
         ticks = self._last_ticks = max(ticks, self._last_ticks + 1)
         key = self._key_ticks is None or ticks - self._key_ticks >= GOP_TICKS
         if key:
