@@ -5,7 +5,8 @@ from typing import Protocol
 
 from ingest.address import Network, check
 from ingest.rtsp import AccessUnit, RtspClient
-from models.camera import CameraSource
+from ingest.whep_client import WhepClient
+from models.camera import CameraSource, Scheme
 
 
 class StreamClient(Protocol):
@@ -44,4 +45,6 @@ Dial = Callable[[CameraSource, str, Sequence[Network]], StreamClient]
 
 def dial(source: CameraSource, password: str, allowed_networks: Sequence[Network]) -> StreamClient:
     """Return the client of the source's scheme, with an address that has been checked."""
+    if source.scheme in (Scheme.WHEP, Scheme.WHEPS):
+        return WhepClient(source, password, check(source, allowed_networks), allowed_networks)
     return RtspClient(source, password, check(source, allowed_networks))

@@ -12,6 +12,10 @@ class Scheme(StrEnum):
     RTSPS = "rtsps"
     HTTP = "http"
     HTTPS = "https"
+    WHEP = "whep"
+    WHEPS = "wheps"
+    WHIP = "whip"
+    FILE = "file"
 
 
 class Transport(StrEnum):
