@@ -12,6 +12,7 @@ import logging
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 
@@ -34,6 +35,8 @@ from models.errors import BadInput, Conflict, NotFound, Overloaded
 
 PUBLISHERS_MAX = 64
 CONNECT_WITHIN_S = 15.0
+OFFERS_PER_MINUTE = 30
+"""Of one camera: each costs a key exchange."""
 WAIT_MAX_S = 1.0
 """A link that waits longer would hold the slot of a camera that answers; an arrival wakes it anyway."""
 WAKE_EVERY_S = 0.5
@@ -71,6 +74,7 @@ class Publishers:
         self._on_arrival, self._publishers_max = on_arrival, publishers_max
         self._publishers: dict[str, Publisher] = {}
         self._woken_s: dict[str, float] = {}
+        self._offers: dict[str, deque[float]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._lock = threading.Lock()
@@ -95,6 +99,7 @@ class Publishers:
         before = self._of_camera(camera_id)
         if before is not None and not before.silent(time.monotonic()):
             raise Conflict("another publisher of this camera is sending")
+        self._count_offer(camera_id)
         if before is None and len(self._publishers) >= self._publishers_max:
             raise Overloaded("publishers over WebRTC", len(self._publishers))
         connection = new_connection()
@@ -158,6 +163,13 @@ class Publishers:
     async def close(self) -> None:
         for publisher in list(self._publishers.values()):
             await self._end(publisher)
+
+    def _count_offer(self, camera_id: str) -> None:
+        now_s = time.monotonic()
+        offers = self._offers.setdefault(camera_id, deque(maxlen=OFFERS_PER_MINUTE))
+        if len(offers) == OFFERS_PER_MINUTE and now_s - offers[0] < 60:
+            raise Overloaded("offers of this camera in a minute", len(offers))
+        offers.append(now_s)
 
     def _get(self, camera_id: str, session: str) -> Publisher:
         publisher = self._publishers.get(session)

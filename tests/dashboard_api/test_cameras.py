@@ -115,7 +115,7 @@ def test_http_sources_are_refused_plainly(world: World) -> None:
     """They are in the vocabulary but not yet dialled."""
     answer = world.as_("engineer").post("/api/v1/cameras", json={**BODY, "source": {**SOURCE, "scheme": "http"}})
     assert answer.status_code == 422
-    assert answer.json()["errors"][0] == {"pointer": "/source/scheme", "detail": "rtsp or rtsps"}
+    assert answer.json()["errors"][0] == {"pointer": "/source/scheme", "detail": "rtsp, rtsps, whep, wheps or whip"}
 
 
 def test_a_camera_is_registered_shown_changed_and_retired(world: World) -> None:
