@@ -271,9 +271,15 @@ class WhipClient:
         return self._publishers.packets_lost(self._camera_id)
 
     def open(self, timeout_s: float) -> None:
-        """Wait for a publisher's first key frame, a moment only: `Publishers` tells who should try again at once."""
+        """Wait a moment for a publisher, and for the key frame of one that sends.
+
+        A moment only, since `Publishers` tells who should try again at once.
+        """
         self._publishers.attach(self._camera_id, self._queue)
-        if not self._queue.wait(min(timeout_s, WAIT_MAX_S)):
+        there = self._queue.wait(min(timeout_s, WAIT_MAX_S))
+        if not there and self._queue.units_dropped:
+            there = self._queue.wait(timeout_s)
+        if not there:
             self.close()
             raise LinkFailure(self.peer, WAITING)
 

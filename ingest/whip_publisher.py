@@ -201,6 +201,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--file", required=True, type=Path, help="an H.264 file, played in a loop")
     said = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("aioice").setLevel(logging.WARNING)
     asyncio.run(publish(said.url, said.token or os.environ.get(said.token_env, ""), said.file))
     return 0
 

@@ -1,7 +1,7 @@
 import { Button, NumberInput, Select, Switch, TextInput } from "@mantine/core";
 import { useState } from "react";
 import * as calls from "../api/calls";
-import type { Camera, Probe } from "../api/types";
+import type { Camera, Probe, PublishToken } from "../api/types";
 import { go } from "../app/router";
 import { useWords } from "../i18n";
 import { useStore } from "../live/hooks";
@@ -9,9 +9,11 @@ import { AreaInput } from "../ui/AreaInput";
 import { errorText, ErrorText } from "../ui/bits";
 import { isOvertaken, numberOrNull, useForm } from "../ui/useForm";
 import { ProbeCard } from "./ProbeCard";
+import { PublishTokenCard } from "./PublishToken";
 import { Password } from "../ui/Password";
 
-const DEFAULT_PORTS: Record<string, number> = { rtsp: 554, rtsps: 322, http: 80, https: 443 };
+const DEFAULT_PORTS: Record<string, number> = { rtsp: 554, rtsps: 322, http: 80, https: 443, whep: 8889, wheps: 443 };
+const PUSHED = { scheme: "whip", host: "", port: 0, path: "/", transport: "tcp", username: "" };
 
 export function CameraForm({ camera: given, onDone }: { camera: Camera | null; onDone?: () => void }) {
   const words = useWords();
@@ -22,15 +24,19 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
   const form = useForm(valuesOf(camera));
   const [probe, setProbe] = useState<Probe | null>(null);
   const [probing, setProbing] = useState(false);
+  const [published, setPublished] = useState<{ camera: Camera; made: PublishToken } | null>(null);
   const { values } = form;
-  const address = {
-    scheme: values.scheme,
-    host: values.host.trim(),
-    port: Number(values.port),
-    path: values.path.trim(),
-    transport: values.transport,
-    username: values.username,
-  };
+  const pushes = values.scheme === PUSHED.scheme;
+  const address = pushes
+    ? PUSHED
+    : {
+        scheme: values.scheme,
+        host: values.host.trim(),
+        port: Number(values.port),
+        path: values.path.trim(),
+        transport: values.transport,
+        username: values.username,
+      };
   const leave = (): void => (onDone ? onDone() : go("/cameras"));
 
   const runProbe = async (): Promise<void> => {
@@ -68,18 +74,33 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
         area: values.area,
         place: values.place,
         source: address,
-        sub_path: values.sub_path.trim() || null,
+        sub_path: pushes ? null : values.sub_path.trim() || null,
         lat: numberOrNull(values.lat),
         lon: numberOrNull(values.lon),
         record: values.record,
         retention_days: values.retention_days,
         enabled: values.enabled,
-        ...(values.password !== "" && { password: values.password }),
+        ...(!pushes && values.password !== "" && { password: values.password }),
       };
       const saved = await send(body);
       store.put("camera", saved);
-      go(`/cameras/${encodeURIComponent(saved.id)}`);
-      onDone?.();
+      if (pushes && camera?.source?.scheme !== PUSHED.scheme) {
+        setCamera(saved); // should the token not come, the next Save changes what is registered now
+        setPublished({ camera: saved, made: await calls.newPublishToken(saved) });
+        return;
+      }
+      show(saved);
+    });
+
+  const show = (saved: Camera): void => {
+    go(`/cameras/${encodeURIComponent(saved.id)}`);
+    onDone?.();
+  };
+
+  const renew = (): Promise<void> =>
+    form.submit(async () => {
+      if (!camera || !confirm(t("camera.publish_new_sure", { name: camera.name }))) return;
+      setPublished({ camera, made: await calls.newPublishToken(camera) });
     });
 
   const retire = (): Promise<void> =>
@@ -90,6 +111,10 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
       go("/cameras");
     });
 
+  if (published) {
+    const { camera: saved, made } = published;
+    return <PublishTokenCard name={saved.name} made={made} onDone={() => show(saved)} />;
+  }
   return (
     <div className="page">
       <div className="page-head">
@@ -106,55 +131,61 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
           <section className="panel form-grid">
             <Select
               label={t("camera.scheme")}
-              data={["rtsp", "rtsps", "http", "https"]}
+              data={["rtsp", "rtsps", "http", "https", "whep", "wheps", { value: "whip", label: t("camera.scheme_whip") }]}
               value={values.scheme}
               allowDeselect={false}
               onChange={(scheme) => {
-                const usual = String(DEFAULT_PORTS[values.scheme]);
+                const usual = ["0", String(DEFAULT_PORTS[values.scheme])];
                 form.set("scheme", scheme ?? "rtsp");
-                if (values.port === usual) form.set("port", String(DEFAULT_PORTS[scheme ?? "rtsp"]));
+                if (usual.includes(values.port) && scheme !== PUSHED.scheme) form.set("port", String(DEFAULT_PORTS[scheme ?? "rtsp"]));
               }}
               data-testid="camera-scheme"
             />
-            <TextInput label={t("camera.host")} required spellCheck={false} data-testid="camera-host" {...form.text("host")} />
-            <TextInput label={t("camera.port")} required inputMode="numeric" data-testid="camera-port" {...form.text("port")} />
-            <TextInput
-              label={t("camera.path")}
-              placeholder={t("camera.path_hint")}
-              required
-              spellCheck={false}
-              data-testid="camera-path"
-              {...form.text("path")}
-            />
-            <Select
-              label={t("camera.transport")}
-              data={["tcp", "udp"]}
-              value={values.transport}
-              allowDeselect={false}
-              onChange={(transport) => form.set("transport", transport ?? "tcp")}
-              data-testid="camera-transport"
-            />
-            <TextInput
-              label={t("camera.sub_path")}
-              placeholder={t("camera.sub_hint")}
-              spellCheck={false}
-              data-testid="camera-sub-path"
-              {...form.text("sub_path")}
-            />
-            <TextInput
-              label={t("camera.username")}
-              autoComplete="off"
-              spellCheck={false}
-              data-testid="camera-username"
-              {...form.text("username")}
-            />
-            <Password
-              label={t("camera.password")}
-              placeholder={camera?.has_password ? t("camera.password_kept") : undefined}
-              autoComplete="new-password"
-              data-testid="camera-password"
-              {...form.text("password")}
-            />
+            {pushes ? (
+              <p className="dim">{t("camera.pushes")}</p>
+            ) : (
+              <>
+                <TextInput label={t("camera.host")} required spellCheck={false} data-testid="camera-host" {...form.text("host")} />
+                <TextInput label={t("camera.port")} required inputMode="numeric" data-testid="camera-port" {...form.text("port")} />
+                <TextInput
+                  label={t("camera.path")}
+                  placeholder={t("camera.path_hint")}
+                  required
+                  spellCheck={false}
+                  data-testid="camera-path"
+                  {...form.text("path")}
+                />
+                <Select
+                  label={t("camera.transport")}
+                  data={["tcp", "udp"]}
+                  value={values.transport}
+                  allowDeselect={false}
+                  onChange={(transport) => form.set("transport", transport ?? "tcp")}
+                  data-testid="camera-transport"
+                />
+                <TextInput
+                  label={t("camera.sub_path")}
+                  placeholder={t("camera.sub_hint")}
+                  spellCheck={false}
+                  data-testid="camera-sub-path"
+                  {...form.text("sub_path")}
+                />
+                <TextInput
+                  label={t("camera.username")}
+                  autoComplete="off"
+                  spellCheck={false}
+                  data-testid="camera-username"
+                  {...form.text("username")}
+                />
+                <Password
+                  label={t("camera.password")}
+                  placeholder={camera?.has_password ? t("camera.password_kept") : undefined}
+                  autoComplete="new-password"
+                  data-testid="camera-password"
+                  {...form.text("password")}
+                />
+              </>
+            )}
           </section>
           <section className="panel form-grid">
             <TextInput
@@ -206,6 +237,11 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
                 <Button variant="subtle" color="red" onClick={() => void retire()} data-testid="camera-retire">
                   {t("camera.retire")}
                 </Button>
+                {camera.source?.scheme === PUSHED.scheme && (
+                  <Button variant="default" onClick={() => void renew()} data-testid="camera-publish-new">
+                    {t("camera.publish_new")}
+                  </Button>
+                )}
                 <span className="space" />
               </>
             )}
@@ -217,7 +253,9 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
             </Button>
           </div>
         </div>
-        <ProbeCard probe={probe} probing={probing} canProbe={address.host !== ""} onProbe={() => void runProbe()} />
+        {!pushes && (
+          <ProbeCard probe={probe} probing={probing} canProbe={address.host !== ""} onProbe={() => void runProbe()} />
+        )}
       </form>
     </div>
   );
