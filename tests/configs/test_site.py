@@ -73,7 +73,11 @@ def test_smallest_site_has_paths_below_its_own_folder(tmp_path: Path) -> None:
             CAMERA + 'path = "/a\\r\\nSETUP"',
             "cameras.gate.path: needs one line without control characters",
         ),
-        (CAMERA + 'scheme = "exec"', "cameras.gate.scheme: needs 'rtsp', 'rtsps', 'http', 'https', 'whep', 'wheps', 'whip' or 'file', has 'exec'"),
+        (
+            CAMERA + 'scheme = "exec"',
+            "cameras.gate.scheme: needs 'rtsp', 'rtsps', 'http', 'https', 'whep', 'wheps', 'whip' or 'file',"
+            " has 'exec'",
+        ),
         (
             AREA + '[cameras.gate]\nname = "Gate"\narea = "haiku"\nhost = "x"',
             "cameras.gate.area: needs one of [areas] or inside one, has 'haiku'",
