@@ -75,8 +75,10 @@ def test_smallest_site_has_paths_below_its_own_folder(tmp_path: Path) -> None:
         ),
         (
             CAMERA + 'scheme = "exec"',
-            "cameras.gate.scheme: needs 'rtsp', 'rtsps', 'http', 'https', 'whep', 'wheps', 'whip' or 'file',"
-            " has 'exec'",
+            (
+                "cameras.gate.scheme: needs 'rtsp', 'rtsps', 'http', 'https', 'whep', 'wheps', 'whip' or 'file',"
+                " has 'exec'"
+            ),
         ),
         (
             AREA + '[cameras.gate]\nname = "Gate"\narea = "haiku"\nhost = "x"',
