@@ -18,7 +18,7 @@ from ingest.h26x import split_lengths
 from ingest.rtsp import AccessUnit
 from ingest.sdpfrag import CANDIDATES_MAX, cleaned, parse_fragment
 from ingest.webrtc import ASK_AGAIN_S, KEY_WITHIN_S, QUEUE_MAX_UNITS, UnitQueue, UnitSink, new_connection
-from ingest.whip import LEFT, SILENT, WAITING, Publishers, WhipClient
+from ingest.whip import LEFT, OFFERS_PER_MINUTE, SILENT, WAITING, Publishers, WhipClient
 from ingest.whip_publisher import LoopTrack, offer_of, read
 from models.errors import BadInput, Conflict, NotFound, Overloaded
 from tests.support.clock import FakeClock
@@ -461,3 +461,30 @@ def test_candidates_of_a_description() -> None:
     assert kept.count("a=candidate") <= CANDIDATES_MAX
     assert "10.1.2.3" not in cleaned(sdp, lambda address: address == "10.9.9.9")
     assert parse_fragment("a=end-of-candidates").candidates == ()
+
+
+def test_offers_of_one_camera_are_counted() -> None:
+    """Each costs a key exchange: a broken publisher that tries all the time is told to wait."""
+
+    async def run(publishers: Publishers) -> None:
+        sdp = "v=0\r\nm=video 9 X 1\r\na=rtpmap:1 H264/90000"
+        for _ in range(OFFERS_PER_MINUTE):
+            with pytest.raises(BadInput):
+                await publishers.answer("gate", sdp)
+        with pytest.raises(Overloaded, match="in a minute"):
+            await publishers.answer("gate", sdp)
+        with pytest.raises(BadInput):
+            await publishers.answer("square", sdp)
+
+    in_loop(run)
+
+
+def test_only_h264_files_are_published(tmp_path: Path) -> None:
+    """Anything else is refused before anybody is asked."""
+    (tmp_path / "text.mp4").write_text("no film")
+    for path, said in ((clip("h265"), "hevc"), (tmp_path / "text.mp4", "cannot be read"), (tmp_path / "none", "read")):
+        with pytest.raises(BadInput, match=said):
+            read(path)
+    reel = read(clip())
+    assert reel.pictures[0].key
+    assert reel.duration_s == pytest.approx(3.84, abs=0.01)
