@@ -6,7 +6,7 @@ SET_UP = python="$$(sh tools/find_python.sh)" && "$$python" tools/set_up.py
 .PHONY: help demo dev test check bench lock clean
 
 help:
-	@echo "make demo    the whole product with two cameras and twenty alarm units; PORT=8781 for another port"
+	@echo "make demo    the whole product with three cameras and twenty alarm units; PORT=8781 for another port"
 	@echo "make test    all tests"
 	@echo "make check   what must hold of every file: lint, types, laws"
 	@echo "make bench   measured figures beside their goals"

@@ -20,7 +20,7 @@ from ingest.packet import Packet
 from ingest.recorder import FOLDER, Recorder
 from ingest.segment_file import NotASegment, recover, started_at
 from ingest.stream import OpenLimiter
-from models.camera import UP_STATES, Camera, CameraState, LinkState, Rule
+from models.camera import UP_STATES, Camera, CameraState, LinkState, Rule, Scheme
 from models.clock import Clock
 from models.errors import BadInput
 from models.timeline import GapCause, Segment
@@ -69,8 +69,11 @@ class CameraSet:
         disk: DiskWriter,
         analysis: Analysis,
         put: Callable[..., None],
-        dial: Dial = dial,
+        dial_for: Callable[[str], Dial] = lambda _camera_id: dial,
+        cut: Callable[[str], None] = lambda _camera_id: None,
     ) -> None:
+        """``dial_for`` gives the way to a camera; ``cut`` ends whoever pushes to one that takes no more."""
+        self._dial_for, self._cut = dial_for, cut
         self._site, self._worker_id, self._clock = site, worker_id, clock
         self._disk, self._analysis, self._put, self._dial = disk, analysis, put, dial
         self._networks = networks(site.ingest.allowed_networks)
@@ -107,6 +110,8 @@ class CameraSet:
             return
         before, held.registration = held.registration, registration
         held.watch.camera = camera
+        if not camera.enabled or camera.source.scheme != Scheme.WHIP:
+            self._cut(camera.id)
         if not camera.enabled:
             self._end_link(held)
             self._analysis.remove(camera.id)
@@ -166,7 +171,7 @@ class CameraSet:
                 live=held.live,
                 opens=self._opens,
                 follows=follows,
-                dial=self._dial,
+                dial=self._dial_for(camera.id),
             )
         except BadInput as refused:
             held.refused = f"refused: {refused}"
@@ -204,6 +209,7 @@ class CameraSet:
     def _remove(self, camera_id: str) -> None:
         held = self.held.pop(camera_id)
         self._end_link(held)
+        self._cut(camera_id)
         self._analysis.remove(camera_id)
         held.live.end("the camera is no longer here")
 

@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     command("run", run, "start everything a site needs, and keep it running")
-    demo = command("demo", run_demo, "start the demo: two cameras, twenty alarm units, two patrols", site=False)
+    demo = command("demo", run_demo, "start the demo: three cameras, twenty alarm units, two patrols", site=False)
     demo.add_argument("--port", type=int, default=8780, help="the wall's port (8780)")
     demo.add_argument("--reload", action="store_true", help="start parts again when their code changes")
     command("check-config", check_config, "say what is wrong with a site file")

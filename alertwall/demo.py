@@ -12,11 +12,12 @@ from pathlib import Path
 
 from alertwall import footage, homes, logs, preflight, ready, reload, tether
 from alertwall.child import TREE, PartSpec, Stage
-from alertwall.demo_state import CAMERA_USERNAME, HOST, DemoState, shown_url
+from alertwall.demo_state import CAMERA_USERNAME, HOST, DemoState, publish_url, shown_url
 from alertwall.running import Running
 from alertwall.state_folder import InUse, Refused, StateFolder, write_private
 from configs import demo_site
 from configs import site as sites
+from configs.demo_site import PUSHED
 from configs.site import Site
 from models.clock import SystemClock
 from models.store import logins, users
@@ -27,6 +28,7 @@ DETECTOR = "nanodet"
 WITHOUT_WEIGHTS = "moving-object"
 PAIRING_LIVES = timedelta(hours=24)
 PASSWORD_VARIABLE = "ALERTWALL_CAMERA_PASSWORD"  # noqa: S105  (a variable's name)
+TOKEN_VARIABLE = "ALERTWALL_PUBLISH_TOKEN"  # noqa: S105
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ def prepare(home: Path, port: int) -> Prepared:
     """Make footage, weights, secrets and the site file, each only when it is missing."""
     loops = footage.loops(home / "footage")
     if not all(path.exists() for path in loops.values()):
-        print("making footage for two cameras ...", flush=True)
+        print("making footage for three cameras ...", flush=True)
         _run_own("-m", "alertwall.footage", str(home / "footage"))
     detector = DETECTOR if weights_there(home / "weights-ready") else WITHOUT_WEIGHTS
     state = DemoState.read(home)
@@ -129,14 +131,23 @@ class Demo:
 
     def _outside_world(self) -> list[PartSpec]:
         kept = self._prepared.state.kept
-        files = [word for name, path in self._prepared.loops.items() for word in ("--file", f"{path}:{name}")]
+        dialled = {name: path for name, path in self._prepared.loops.items() if name != PUSHED}
+        files = [word for name, path in dialled.items() for word in ("--file", f"{path}:{name}")]
         cameras = [*files, "--port", str(kept["camera_port"]), "--user", CAMERA_USERNAME]
+        pushed = ["--url", publish_url(self._url), "--file", str(self._prepared.loops[PUSHED])]
         units = ["--host", HOST, "--port", str(kept["broker_port"]), "--units", str(self._prepared.units_file)]
         return [
             PartSpec(
                 name="cameras",
                 argv=(sys.executable, "-m", "ingest.camera_server", *cameras, "--password-env", PASSWORD_VARIABLE),
                 env={PASSWORD_VARIABLE: kept["camera_password"]},
+                stage=Stage.DEMO,
+                stop_within_s=1.0,
+            ),
+            PartSpec(
+                name=PUSHED,
+                argv=(sys.executable, "-m", "ingest.whip_publisher", *pushed, "--token-env", TOKEN_VARIABLE),
+                env={TOKEN_VARIABLE: kept["publish_token"]},
                 stage=Stage.DEMO,
                 stop_within_s=1.0,
             ),

@@ -8,7 +8,7 @@ from typing import Any
 
 from alertwall import preflight
 from alertwall.state_folder import write_private
-from configs.demo_site import STREET, DemoSecrets, unit_ids
+from configs.demo_site import PUSHED, STREET, DemoSecrets, unit_ids
 from models.user import Role
 
 KEPT_FILE = "demo-secrets.json"
@@ -50,6 +50,7 @@ class DemoState:
         kept = self.kept
         self.new_passwords = "passwords" not in kept
         kept.setdefault("camera_password", secrets.token_urlsafe(12))
+        kept.setdefault("publish_token", secrets.token_urlsafe(32))
         kept.setdefault("passwords", {str(role): secrets.token_urlsafe(12) for role in Role})
         kept.setdefault("units", {unit: secrets.token_urlsafe(18) for unit in unit_ids()})
         for port in ("camera_port", "broker_port"):
@@ -68,6 +69,7 @@ class DemoState:
             camera_port=self.kept["camera_port"],
             camera_username=CAMERA_USERNAME,
             camera_password=self.kept["camera_password"],
+            publish_token=self.kept["publish_token"],
             unit_secrets=self.kept["units"],
             broker_port=self.kept["broker_port"],
         )
@@ -82,11 +84,18 @@ class DemoState:
                 for a in self.accounts
             ],
             "mqtt": {"host": HOST, "port": self.kept["broker_port"]},
-            "cameras": [{"id": name, "url": f"{camera}/{name}"} for name in cameras],
+            "cameras": [
+                {"id": name, "url": publish_url(url) if name == PUSHED else f"{camera}/{name}"} for name in cameras
+            ],
             "units": [{"id": unit, "secret": secret} for unit, secret in self.kept["units"].items()],
             "patrols": [{"id": patrol, "pairing_url": link} for patrol, link in pairing.items()],
         }
         write_private(self.folder / SHOWN_FILE, json.dumps(said, indent=2, ensure_ascii=False))
+
+
+def publish_url(url: str) -> str:
+    """Return where the camera that pushes publishes."""
+    return f"{url}/api/v1/cameras/{PUSHED}/whip"
 
 
 def shown_url(folder: Path) -> str | None:

@@ -28,7 +28,7 @@ class Scene:
     end_s: float
 
 
-SCENES = {"gate": Scene(1.22, 2.84), "square": Scene(5.52, 7.44)}
+SCENES = {"gate": Scene(1.22, 2.84), "square": Scene(5.52, 7.44), "community": Scene(3.12, 5.4)}
 
 
 def clip() -> Path:

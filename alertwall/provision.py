@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -16,10 +16,10 @@ from alarms.broker import hash_secret
 from alertwall.state_folder import write_private
 from configs.places import CameraConfig, PatrolConfig, Point, RuleConfig, UnitConfig
 from configs.site import Site
-from models.camera import Camera, CameraSource, Rule, RuleKind
+from models.camera import Camera, CameraSource, Rule, RuleKind, Scheme
 from models.clock import Clock
 from models.patrol import Patrol
-from models.store import areas, cameras, logins, patrols, units, users
+from models.store import areas, cameras, logins, patrols, publishing, units, users
 from models.store.connection import StoreConnection
 from models.store.pool import Store
 from models.store.secrets import SecretBox
@@ -97,7 +97,7 @@ def _camera(conn: StoreConnection, box: SecretBox, applied: Applied, id: str, sa
         source=CameraSource(
             scheme=said.scheme,
             host=said.host,
-            port=said.port,
+            port=0 if said.scheme is Scheme.WHIP else said.port,
             path=said.path,
             transport=said.transport,
             username=said.username,
@@ -115,6 +115,8 @@ def _camera(conn: StoreConnection, box: SecretBox, applied: Applied, id: str, sa
         cameras.create(conn, wanted, sealed)
     else:
         cameras.update(conn, wanted, password_enc=sealed, drop_password=sealed is None)
+    if said.publish_token:
+        publishing.set_token(conn, id, said.publish_token, datetime.now(UTC))
     _rules(conn, id, said)
 
 

@@ -18,10 +18,11 @@ from alertwall.camera_set import CameraSet, Registration
 from alertwall.outbox import Fact, NewEvent, Outbox
 from alertwall.worker_http import WorkerPort
 from configs.site import Site
-from ingest.address import networks
-from ingest.clients import Dialer
+from ingest.address import Network, networks
+from ingest.clients import Dial, Dialer, StreamClient
 from ingest.disk import DiskWriter
-from models.camera import Camera, CameraState, RuleKind
+from ingest.whip import Publishers, WhipClient
+from models.camera import Camera, CameraSource, CameraState, RuleKind, Scheme
 from models.clock import Clock, SystemClock
 from models.errors import AlertwallError, NotReady, StoreDown
 from models.event import Event, EventKind, SourceKind, default_priority, event_id
@@ -78,12 +79,21 @@ class Worker:
         self._outbox = Outbox(store, self._spool, before=self._write_snapshots)
         self._jpegs: dict[Any, bytes] = {}
         self._analysis = Analysis(open_pipeline or opener(site, clock, self.found), site.analytics.detector)
+        self.publishers = Publishers(on_arrival=self._arrived)
         dial = Dialer(replay_folders=site.ingest.replay_folders)
         self.cameras = CameraSet(
-            site, worker_id, clock=clock, disk=self._disk, analysis=self._analysis, put=self._outbox.put, dial=dial
+            site,
+            worker_id,
+            clock=clock,
+            disk=self._disk,
+            analysis=self._analysis,
+            put=self._outbox.put,
+            dial_for=lambda camera_id: dial_of(self.publishers, camera_id, dial),
+            cut=self.publishers.cut,
         )
         self._port = WorkerPort(
             self.cameras,
+            self.publishers,
             token=lambda: site.internal_token,
             media_dir=site.media_dir,
             disk=self._disk,
@@ -153,6 +163,7 @@ class Worker:
         return {
             **self.cameras.counts(),
             "peers": self._port.peers.count,
+            "publishers": self.publishers.count,
             "facts_waiting": self._outbox.waiting,
             "disk_waiting_bytes": self._disk.waiting_bytes,
             "analytics": analysis,
@@ -245,6 +256,13 @@ class Worker:
             min_free_bytes=round(settings.min_free_gb * 1e9),
         )
 
+    def _arrived(self, camera_id: str) -> None:
+        """Have the link of a camera whose publisher has come try at once; called in the port's loop."""
+        held = self.cameras.get(camera_id)
+        link = held.link if held is not None else None
+        if link is not None:
+            link.main.retry_now()
+
     # findings
 
     def found(self, finding: Found) -> None:
@@ -266,6 +284,17 @@ class Worker:
                     path.write_bytes(picture)
                 except OSError as error:
                     log.warning("a snapshot cannot be kept: %s", error)  # its event is more important
+
+
+def dial_of(publishers: Publishers, camera_id: str, dial: Dial) -> Dial:
+    """Return how this camera's pictures are had: dialled, or waited for when it pushes."""
+
+    def dial_or_wait(source: CameraSource, password: str, allowed_networks: Sequence[Network]) -> StreamClient:
+        if source.scheme == Scheme.WHIP:
+            return WhipClient(publishers, camera_id)
+        return dial(source, password, allowed_networks)
+
+    return dial_or_wait
 
 
 def event_of(finding: Found, camera: Camera, now: datetime) -> Event:

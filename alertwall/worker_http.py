@@ -23,6 +23,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from alertwall.camera_set import CameraSet
 from alertwall.worker_live import serve_live
+from alertwall.worker_whip import WhipRoutes, body_of, camera_id_of
 from ingest import clip
 from ingest.address import Network
 from ingest.clients import Dial, dial
@@ -30,7 +31,7 @@ from ingest.disk import DiskWriter
 from ingest.picture import jpeg
 from ingest.probe import ProbeResult, probe
 from ingest.whep import OFFER_MAX_BYTES, WhepPeers
-from models.area import ID_PATTERN
+from ingest.whip import Publishers
 from models.camera import CameraSource, Scheme, Transport
 from models.errors import AlertwallError, BadInput, Conflict, LinkDown, NotFound, Overloaded
 
@@ -66,6 +67,7 @@ class WorkerPort:
     def __init__(
         self,
         cameras: CameraSet,
+        publishers: Publishers,
         *,
         token: Callable[[], str],
         media_dir: Path,
@@ -75,6 +77,7 @@ class WorkerPort:
         dial: Dial = dial,
     ) -> None:
         self._cameras, self._media_dir, self._disk = cameras, media_dir, disk
+        self._publishers = publishers
         self._networks, self._health, self._dial = allowed_networks, health, dial
         self._probes = threading.BoundedSemaphore(PROBES_MAX)
         self.peers = WhepPeers()
@@ -84,6 +87,7 @@ class WorkerPort:
             Route("/cameras/{camera_id}/clip.mp4", self._clip),
             Route("/cameras/{camera_id}/whep", self._watch, methods=["POST"]),
             Route("/whep/{peer}", self._stop_watching, methods=["DELETE"]),
+            *WhipRoutes(cameras, publishers).routes,
             Route("/probe", self._probe, methods=["POST"]),
             WebSocketRoute("/cameras/{camera_id}/live", self._live),
         ]
@@ -110,7 +114,8 @@ class WorkerPort:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
-        """End all viewers' connections, then the server."""
+        """End all publishers' and viewers' connections, then the server."""
+        self._publishers.stop(timeout_s)
         self._server.should_exit = True
         self._thread.join(timeout_s)
         self._socket.close()
@@ -121,7 +126,7 @@ class WorkerPort:
         return JSONResponse(self._health())
 
     async def _snapshot(self, request: Request) -> Response:
-        camera_id = _camera_id(request)
+        camera_id = camera_id_of(request)
         held = self._cameras.get(camera_id)
         frame = held.link.gate.latest if held is not None and held.link is not None else None
         if frame is None:
@@ -130,7 +135,7 @@ class WorkerPort:
         return Response(await run_in_threadpool(jpeg, frame), media_type="image/jpeg", headers=headers)
 
     async def _clip(self, request: Request) -> Response:
-        camera_id = _camera_id(request)
+        camera_id = camera_id_of(request)
         since, until = _instant(request, "from"), _instant(request, "to")
         made = await run_in_threadpool(self._cut, camera_id, since, until)
         headers = {
@@ -171,11 +176,11 @@ class WorkerPort:
             return
 
     async def _watch(self, request: Request) -> Response:
-        camera_id = _camera_id(request)
+        camera_id = camera_id_of(request)
         held = self._cameras.get(camera_id)
         if held is None:
             raise NotFound("camera", camera_id)
-        offer = (await _body(request, OFFER_MAX_BYTES)).decode("utf-8", "replace")
+        offer = (await body_of(request, OFFER_MAX_BYTES)).decode("utf-8", "replace")
         peer, answer = await self.peers.answer(held.live, offer)
         return Response(answer, 201, {"Location": f"/whep/{peer}"}, media_type="application/sdp")
 
@@ -185,7 +190,7 @@ class WorkerPort:
 
     async def _probe(self, request: Request) -> Response:
         try:
-            said = json.loads(await _body(request, BODY_MAX_BYTES))
+            said = json.loads(await body_of(request, BODY_MAX_BYTES))
             source = CameraSource(
                 scheme=Scheme(said["scheme"]),
                 host=str(said["host"]),
@@ -220,13 +225,6 @@ def _answer(result: ProbeResult) -> dict[str, Any]:
     return said | {"snapshot_b64": base64.b64encode(snapshot).decode() if snapshot else None}
 
 
-def _camera_id(request: Request) -> str:
-    camera_id = str(request.path_params["camera_id"])
-    if not ID_PATTERN.fullmatch(camera_id):
-        raise NotFound("camera", camera_id[:80])
-    return camera_id
-
-
 def _instant(request: Request, name: str) -> datetime:
     try:
         moment = datetime.fromisoformat(request.query_params[name])
@@ -235,15 +233,6 @@ def _instant(request: Request, name: str) -> datetime:
     if moment.tzinfo is None:
         raise BadInput(name, "a time with its offset")
     return moment
-
-
-async def _body(request: Request, most: int) -> bytes:
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > most:
-            raise BadInput("body", f"at most {most} bytes")
-    return body
 
 
 async def _problem(_request: Request, error: Exception) -> Response:

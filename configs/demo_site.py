@@ -1,4 +1,4 @@
-"""What the demo's site file would say: a street in Haikou with two cameras, twenty homes and two patrols."""
+"""What the demo's site file would say: a street in Haikou with three cameras, twenty homes and two patrols."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +13,14 @@ AREAS = {
     f"{STREET}.jindeng": "Jindeng Community 金灯社区",
     f"{STREET}.xinbu": "Xinbu Community 新埠社区",
 }
+PUSHED = "community"
+"""The camera that pushes its pictures by itself."""
 COMMUNITIES = ("wanlong", "jindeng", "xinbu")
 UNIT_COUNT = 20
 HOMES_PER_BUILDING = 4
 GATE_AT = (20.0458, 110.3312)
 SQUARE_AT = (20.0472, 110.3336)
+COMMUNITY_AT = (20.0451, 110.3325)
 STREET_GRID_DEG = 0.0006
 """About 65 m between neighbouring homes."""
 
@@ -29,6 +32,7 @@ class DemoSecrets:
     camera_port: int
     camera_username: str
     camera_password: str = field(repr=False)
+    publish_token: str = field(repr=False)
     unit_secrets: dict[str, str] = field(repr=False)
     broker_port: int = 0
 
@@ -94,6 +98,15 @@ def _cameras(secrets: DemoSecrets) -> dict[str, Any]:
             },
             "tripwires": {"crossing": {"line": [[0.595, 0.2], [0.595, 1.0]], "confirm_frames": 1}},
             **reached,
+        },
+        PUSHED: {
+            "name": "Community 社区",
+            "area": f"{STREET}.xinbu",
+            "place": "A resident's phone at Xinbu Community",
+            "scheme": "whip",
+            "publish_token": secrets.publish_token,
+            "lat": COMMUNITY_AT[0],
+            "lon": COMMUNITY_AT[1],
         },
     }
 

@@ -10,6 +10,7 @@ from models.camera import Direction, Scheme, Transport
 Point = tuple[float, float]
 
 USUAL_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "file": 1}
+PUBLISH_TOKEN_MIN_CHARS = 20
 POLYGON_MIN_POINTS = 3
 POLYGON_MAX_POINTS = 64
 POLYGON_MIN_AREA = 1e-5
@@ -78,14 +79,17 @@ class CameraConfig(Section):
     name: Name = Field(description="What people read.")
     area: AreaPath = Field(description="Where it belongs; decides who sees it.")
     place: str = Field(default="", max_length=200, description="In words: gate 3, north side.")
-    scheme: Scheme = Field(default=Scheme.RTSP, description="rtsp, rtsps, http, https, file.")
-    host: str = Field(min_length=1, max_length=253, description="Name or address.")
+    scheme: Scheme = Field(default=Scheme.RTSP, description="rtsp, rtsps, http, https, whep, wheps, whip, file.")
+    host: str = Field(default="", max_length=253, description="Name or address; none for whip.")
     port: Port = Field(default=554, description="Its port; without it: the usual one of the scheme.")
     path: str = Field(default="/", max_length=1024, description="Path and query of the main stream; recorded.")
     sub_path: str | None = Field(default=None, max_length=1024, description="Path of a smaller stream; analysed.")
     transport: Transport = Field(default=Transport.TCP, description="tcp or udp.")
     username: str = Field(default="", max_length=255, description="Empty: no sign-in.")
     password: Secret = Field(default="", description="Kept encrypted once it is registered.")
+    publish_token: Secret = Field(
+        default="", description="What a camera of scheme whip shows when it pushes; only its hash is stored."
+    )
     lat: Latitude | None = Field(default=None, description="Degrees north.")
     lon: Longitude | None = Field(default=None, description="Degrees east.")
     enabled: bool = Field(default=True, description="Off: not dialled.")
@@ -121,6 +125,17 @@ class CameraConfig(Section):
         if value.startswith("-") or any(char in value for char in "/@?# \\"):
             raise ValueError(f"needs a host name or address alone, has '{value}'")
         return value
+
+    @model_validator(mode="after")
+    def _reached(self) -> "CameraConfig":
+        if self.scheme is Scheme.WHIP:
+            if self.model_fields_set & {"host", "port", "path", "sub_path", "username", "password"}:
+                raise ValueError("scheme: needs no host, port, path or password when it is whip: nobody dials it")
+        elif not self.host:
+            raise ValueError("host: needs a name or an address")
+        if self.publish_token and len(self.publish_token) < PUBLISH_TOKEN_MIN_CHARS:
+            raise ValueError(f"publish_token: needs at least {PUBLISH_TOKEN_MIN_CHARS} characters")
+        return self
 
     @model_validator(mode="after")
     def _rule_names(self) -> "CameraConfig":

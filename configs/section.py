@@ -11,7 +11,7 @@ from models.area import ID_PATTERN, check_area
 from models.errors import BadInput
 from models.unit import UNIT_ID_PATTERN
 
-SECRET_KEYS = frozenset({"password", "secret", "dsn"})
+SECRET_KEYS = frozenset({"password", "publish_token", "secret", "dsn"})
 """Their values are never shown."""
 
 

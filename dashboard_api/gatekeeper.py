@@ -1,7 +1,8 @@
 """The outermost layer: names the request, refuses foreign hosts and origins, bounds bodies, sets headers.
 
 Plain ASGI, so that streams pass through untouched. A browser's page of another site cannot make a change here: writes
-need our Origin and a content type that no form can send, and no CORS header is ever given.
+need our Origin and a content type that no form can send, and no CORS header is ever given. The one exception are the
+routes of publishers (WHIP), which look at a bearer token and never at a cookie: any page may call them with one.
 """
 
 import asyncio
@@ -26,7 +27,14 @@ URL_MAX_CHARS = 8192
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CONTENT_TYPES = frozenset({"application/json"})
 SDP_TYPES = frozenset({"application/sdp"})
-SDP_PATH = re.compile(r"/api/v1/cameras/[^/]+/whep")
+SDP_PATH = re.compile(r"/api/v1/cameras/[^/]+/wh[ei]p")
+FRAGMENT_TYPES = frozenset({"application/trickle-ice-sdpfrag"})
+PUBLISHER_PATH = re.compile(r"/api/v1/cameras/[^/]+/whip(/[^/]+)?")
+PUBLISHER_HEADERS = {
+    "Access-Control-Allow-Origin": "*",  # which browsers never combine with cookies
+    "Access-Control-Expose-Headers": "Location, ETag, Accept-Patch",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:;"
@@ -95,14 +103,17 @@ class Gatekeeper:
                 started = True
                 answer = MutableHeaders(scope=message)
                 answer["X-Request-ID"] = request_id
+                if pushes:
+                    answer.update(PUBLISHER_HEADERS)
                 for name, value in self._headers.items():
                     answer.setdefault(name, value)
                 answer.setdefault("Cache-Control", "no-store")
             await send(message)
 
         path = scope["path"]
+        pushes = PUBLISHER_PATH.fullmatch(path) is not None
         try:
-            self._check(scope, headers)
+            self._check(scope, headers, pushes=pushes)
             await self._app(scope, _bounded(scope, receive), send_with_headers)
         except AlertwallError as refused:
             await problems.of_error(refused, path)(scope, receive, send_with_headers)
@@ -112,7 +123,7 @@ class Gatekeeper:
                 raise
             await problems.unexpected(path)(scope, receive, send_with_headers)
 
-    def _check(self, scope: Scope, headers: Headers) -> None:
+    def _check(self, scope: Scope, headers: Headers, *, pushes: bool) -> None:
         self._check_host(headers)
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > URL_MAX_CHARS:
             raise TooLarge("the address is too long")
@@ -122,19 +133,25 @@ class Gatekeeper:
             raise BadInput("query", "no NUL")
         if scope["method"] in SAFE_METHODS:
             return
-        origin = headers.get("origin")
-        if origin is not None:
-            self._check_origin(origin, headers)
-        elif headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-            raise ForeignOrigin("a page of another site may not change anything here")
+        # no page can make a browser add a token by itself, and the publishers' routes look at nothing else
+        if not (pushes and "authorization" in headers):
+            self._check_page(headers)
         length = headers.get("content-length")
         if length is not None and not (length.isascii() and length.isdigit() and int(length) <= BODY_MAX_BYTES):
             raise TooLarge(f"at most {BODY_MAX_BYTES} bytes")
         if length not in (None, "0") or "transfer-encoding" in headers:
             kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-            wanted = SDP_TYPES if SDP_PATH.fullmatch(scope["path"]) else CONTENT_TYPES
+            wanted = _wanted_types(scope["method"], scope["path"])
             if kind not in wanted:
                 raise WrongContentType(f"send {', '.join(sorted(wanted))}")
+
+    def _check_page(self, headers: Headers) -> None:
+        """Refuse what a page of another site has a browser send."""
+        origin = headers.get("origin")
+        if origin is not None:
+            self._check_origin(origin, headers)
+        elif headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            raise ForeignOrigin("a page of another site may not change anything here")
 
     def _check_host(self, headers: Headers) -> None:
         """Refuse to answer to a name that is not ours: a page could have pointed its own name at this machine."""
@@ -159,6 +176,12 @@ class Gatekeeper:
             same_host = False  # under its public name only the public scheme is ours: http is anybody's on the way
         if parts.scheme not in ("http", "https") or not same_host or parts.path:
             raise ForeignOrigin("a page of another site may not do this")
+
+
+def _wanted_types(method: str, path: str) -> frozenset[str]:
+    if SDP_PATH.fullmatch(path):
+        return SDP_TYPES
+    return FRAGMENT_TYPES if method == "PATCH" and PUBLISHER_PATH.fullmatch(path) else CONTENT_TYPES
 
 
 def _bounded(scope: Scope, receive: Receive) -> Receive:

@@ -7,8 +7,9 @@ from dashboard_api.context import Context
 from dashboard_api.gate import load_for
 from dashboard_api.policy import PATH_NAMES, Access, Policy
 from dashboard_api.refusals import Denied, NotSignedIn
+from models.camera import Camera
 from models.errors import NotFound
-from models.store import audit, logins
+from models.store import audit, logins, publishing
 from models.user import Login
 
 COOKIE = "alertwall_login"
@@ -51,14 +52,32 @@ class Guard:
             )
         raise refusal
 
+    def admit_publisher(self, request: HTTPConnection) -> Camera:
+        """Return the camera in the path when the bearer token is its own; `NotSignedIn` says no more than that.
+
+        A cookie counts for nothing here, which is why pages of other sites may call these routes.
+        """
+        token = _bearer(request.headers.get("authorization", ""))
+        camera = None
+        if token is not None:
+            with self._context.store.transaction() as conn:
+                camera = publishing.find(conn, str(request.path_params["camera_id"]), token)
+        if camera is None:
+            raise NotSignedIn("this token publishes for no such camera")
+        return camera
+
+
+def _bearer(header: str) -> str | None:
+    scheme, _, token = header.partition(" ")
+    token = token.strip()
+    return token if scheme.lower() == "bearer" and 0 < len(token) <= SECRET_MAX_CHARS else None
+
 
 def secret_of(request: HTTPConnection) -> tuple[str | None, bool]:
     """Return the secret the client holds, and whether it came as a bearer token."""
     header = request.headers.get("authorization")
     if header is not None:
-        scheme, _, token = header.partition(" ")
-        token = token.strip()
-        return (token if scheme.lower() == "bearer" and 0 < len(token) <= SECRET_MAX_CHARS else None), True
+        return _bearer(header), True
     cookie = request.cookies.get(COOKIE)
     return (cookie if cookie and len(cookie) <= SECRET_MAX_CHARS else None), False
 

@@ -41,6 +41,7 @@ class Lane:
             return limiter
 
 
+PUBLISHERS = Lane("publishers", threads=4, waiting_max=64)
 PICTURES = Lane("pictures", threads=16, waiting_max=500)
 CLIPS = Lane("clips", threads=16, waiting_max=200)
 PROBES = Lane("probes", threads=4, waiting_max=20)

@@ -23,6 +23,7 @@ def document(app: FastAPI, version: str) -> dict[str, Any]:
     components["securitySchemes"] = {
         "cookie": {"type": "apiKey", "in": "cookie", "name": "alertwall_login"},
         "bearer": {"type": "http", "scheme": "bearer"},
+        "publisher": {"type": "http", "scheme": "bearer", "description": "The publishing token of that one camera."},
     }
     schemas = components.setdefault("schemas", {})
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")

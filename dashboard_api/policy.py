@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from models.camera import Camera
 from models.user import Login, Role
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -52,12 +53,14 @@ class PolicyMissing(Exception):
 class Policy:
     """Who may call a route. ``object`` is the kind of thing in its path that must lie in the caller's areas.
 
-    With ``retired`` it may be one that is registered no longer.
+    With ``retired`` it may be one that is registered no longer. ``publisher`` is whoever shows the publishing token of
+    the camera in the path, and nobody else; no cookie is looked at.
     """
 
     roles: frozenset[Role] = frozenset()
     patrol: bool = False
     anonymous: bool = False
+    publisher: bool = False
     object: str | None = None
     retired: bool = False
     noun: str = ""
@@ -85,6 +88,7 @@ def policy(
     retired: bool = False,
     patrol: bool = False,
     anonymous: bool = False,
+    publisher: bool = False,
     tokens: bool = True,
 ) -> Callable[[Endpoint], Endpoint]:
     """Mark an endpoint with who may call it; ``noun`` is the word its token scopes begin with."""
@@ -95,9 +99,10 @@ def policy(
         retired=retired,
         patrol=patrol,
         anonymous=anonymous,
+        publisher=publisher,
         tokens=tokens,
     )
-    if not (said.roles or said.patrol or said.anonymous):
+    if not (said.roles or said.patrol or said.anonymous or said.publisher):
         raise PolicyMissing(f"{noun}: a policy that lets nobody in")
     if said.roles and said.tokens:
         NOUNS.add(noun)
@@ -137,12 +142,14 @@ class GuardedRoute(APIRoute):
             options["response_class"] = Response  # FastAPI would call the missing body JSON
         super().__init__(path, endpoint, **options)
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> "Handler":
         """Return the handler with the guard before it."""
         handle = super().get_route_handler()
         said = policy_of(self.endpoint, self.path)
         if said.anonymous:
             return handle
+        if said.publisher:
+            return _for_publishers(handle)
 
         async def guarded(request: Request) -> Response:
             guard = request.app.state.guard
@@ -152,10 +159,24 @@ class GuardedRoute(APIRoute):
         return guarded
 
 
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def _for_publishers(handle: Handler) -> Handler:
+    async def guarded(request: Request) -> Response:
+        guard = request.app.state.guard
+        request.state.publishing = await run_in_threadpool(guard.admit_publisher, request)
+        return await handle(request)
+
+    return guarded
+
+
 def said_in_openapi(said: Policy) -> dict[str, Any]:
     """Return what the OpenAPI document says of a policy."""
     if said.anonymous:
         return {"security": [], "x-roles": ["anonymous"]}
+    if said.publisher:
+        return {"security": [{"publisher": []}], "x-roles": ["publisher"]}
     ways: list[dict[str, list[str]]] = [{"cookie": []}]
     if said.tokens and said.roles:
         ways.append({"bearer": []})
@@ -167,6 +188,15 @@ async def _access(connection: HTTPConnection) -> Access:
     assert isinstance(access, Access)
     return access
 
+
+async def _publishing(connection: HTTPConnection) -> Camera:
+    camera = connection.state.publishing
+    assert isinstance(camera, Camera)
+    return camera
+
+
+Publishing = Annotated[Camera, Depends(_publishing)]
+"""An endpoint's parameter: the camera that the caller's token publishes for."""
 
 Allowed = Annotated[Access, Depends(_access)]
 """An endpoint's parameter: who asks, as the guard found them."""

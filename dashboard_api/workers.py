@@ -39,6 +39,11 @@ class Answer:
     location: str = ""
     url: str = ""
 
+    @property
+    def reason(self) -> str:
+        """Why the worker refused, in its words; empty when it did not say."""
+        return _reason(self.body)
+
     def json(self) -> dict[str, Any]:
         try:
             said = json.loads(self.body)

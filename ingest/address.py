@@ -19,8 +19,7 @@ Resolver = Callable[[str, int], Sequence[str]]
 HOST_MAX_CHARS = 253
 PATH_MAX_CHARS = 1024
 NAME_MAX_CHARS = 128
-SCHEMES = (Scheme.RTSP, Scheme.RTSPS, Scheme.HTTP, Scheme.HTTPS, Scheme.FILE)
-"""What can be read today; `Scheme` knows more words."""
+SCHEMES = tuple(Scheme)
 FILE_HOST = "localhost"
 """Of ``file``, as in RFC 8089; nothing is dialled."""
 
@@ -65,7 +64,10 @@ def check_host(host: str) -> None:
 def check_source(source: CameraSource, *, sub_path: str | None = None) -> None:
     """Raise `BadInput` naming the first field that cannot be; asks no resolver."""
     if source.scheme not in SCHEMES:
-        raise BadInput("scheme", "rtsp, rtsps, http, https or file")
+        raise BadInput("scheme", ", ".join(SCHEMES))
+    if source.scheme == Scheme.WHIP:
+        _check_pushed(source, sub_path)
+        return
     check_host(source.host)
     if source.scheme == Scheme.FILE and source.host != FILE_HOST:
         raise BadInput("host", f"{FILE_HOST}, since a file is on the worker's own disk")
@@ -75,6 +77,19 @@ def check_source(source: CameraSource, *, sub_path: str | None = None) -> None:
     if sub_path is not None:
         check_path(sub_path, field="sub_path")
     check_credential(source.username, field="username")
+
+
+def _check_pushed(source: CameraSource, sub_path: str | None) -> None:
+    """Refuse an address of a camera that pushes: nobody dials it."""
+    for field, said, wanted in (
+        ("host", source.host, ""),
+        ("port", source.port, 0),
+        ("path", source.path, "/"),
+        ("username", source.username, ""),
+        ("sub_path", sub_path, None),
+    ):
+        if said != wanted:
+            raise BadInput(field, f"{wanted or 'nothing'!r}, since a camera that pushes is not dialled")
 
 
 def check_credential(text: str, *, field: str) -> None:
@@ -104,7 +119,7 @@ def check(
 ) -> tuple[str, int]:
     """Return the (ip, port) to dial; `BadInput` when it must not be, `LinkFailure` when the name is unknown."""
     check_source(source)
-    if source.scheme == Scheme.FILE:
+    if source.scheme in (Scheme.FILE, Scheme.WHIP):
         raise BadInput("scheme", "one that is dialled")
     literal = _literal(source.host)
     if literal is not None:
@@ -126,4 +141,5 @@ def check(
 def request_url(source: CameraSource) -> str:
     """Return the URL that stands in requests: the host as registered, never a user name or password."""
     host = f"[{source.host}]" if ":" in source.host else source.host
-    return f"{Scheme(source.scheme).value}://{host}:{source.port}{source.path}"
+    scheme = {Scheme.WHEP: "http", Scheme.WHEPS: "https"}.get(source.scheme, Scheme(source.scheme).value)
+    return f"{scheme}://{host}:{source.port}{source.path}"

@@ -9,6 +9,7 @@ from ingest.replay import ReplayClient
 from ingest.rtsp import AccessUnit, RtspClient
 from ingest.rtsp.udp_first import UdpFirst
 from ingest.web import WebClient
+from ingest.whep_client import WhepClient
 from models.camera import CameraSource, Scheme, Transport
 
 
@@ -76,6 +77,8 @@ class Dialer:
         address = check(source, allowed_networks)
         if source.scheme in (Scheme.HTTP, Scheme.HTTPS):
             return WebClient(source, password, address, allowed_networks)
+        if source.scheme in (Scheme.WHEP, Scheme.WHEPS):
+            return WhepClient(source, password, address, allowed_networks)
         if source.scheme == Scheme.RTSP and source.transport == Transport.UDP:
             return UdpFirst(source, password, address, known=self._no_udp.get(source, ""), learn=self._learn)
         return RtspClient(source, password, address)

@@ -121,6 +121,7 @@ class StreamLink:
         self._note = ""
         self._client: StreamClient | None = None
         self._stopping = threading.Event()
+        self._awake = threading.Event()
         self._thread = threading.Thread(target=self.run, name=name, daemon=True)
 
     # life
@@ -131,6 +132,7 @@ class StreamLink:
     def stop(self) -> None:
         """Ask the thread to end; `join` waits for it."""
         self._stopping.set()
+        self._awake.set()
         client = self._client
         if client is not None:
             client.stop()
@@ -141,8 +143,9 @@ class StreamLink:
         return not self._thread.is_alive()
 
     def retry_now(self) -> None:
-        """Forget earlier failures: what was wrong may have been put right."""
+        """Forget earlier failures and try at once: what was wrong may have been put right."""
         self._backoff.attempts = 0
+        self._awake.set()
 
     def take_holes(self) -> list[Hole]:
         """Return the holes since the last call; from any thread."""
@@ -171,7 +174,8 @@ class StreamLink:
             self._set(state, reason)
             wait_s = self._backoff.next_s(slow=state is not LinkState.BACKOFF)
             log.log(logging.DEBUG if known else logging.INFO, "stream %s: %s; tried again", self.name, reason)
-            self._stopping.wait(wait_s)
+            self._awake.wait(wait_s)
+            self._awake.clear()
         self._set(LinkState.IDLE, "stopped")
 
     def run_once(self) -> None:

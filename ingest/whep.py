@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from fractions import Fraction
 
 import av
-from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 from av.stream import Stream
 
@@ -96,7 +96,7 @@ class WhepPeers:
             raise BadInput("sdp", "a browser that receives H.264")
         if fanout.codec is Codec.H265:
             raise BadInput("camera", H265_PROBLEM)
-        connection = RTCPeerConnection()
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))  # aiortc would ask a server on the internet
         peer_id = secrets.token_urlsafe(18)
         self._peers[peer_id] = connection
         try:

@@ -90,8 +90,8 @@ class SourceInput(Request):
     """A typed address; never a free string. What each field may hold is checked before anything is dialled."""
 
     scheme: Scheme
-    host: str = Field(min_length=1, max_length=HOST_MAX_CHARS)
-    port: int = Field(ge=1, le=65535)
+    host: str = Field(max_length=HOST_MAX_CHARS, description="Empty for whip: such a camera is not dialled.")
+    port: int = Field(ge=0, le=65535, description="0 for whip.")
     path: str = Field(min_length=1, max_length=PATH_MAX_CHARS)
     transport: Transport = Transport.TCP
     username: str = Field(default="", max_length=255)
@@ -126,6 +126,13 @@ class CameraChange(Request):
     record: bool | None = None
     retention_days: int | None = Field(default=None, ge=1, le=3650)
     password: str | None = Field(default=None, max_length=1024, description="Empty removes it.")
+
+
+class PublishToken(Answer):
+    """What a publisher needs: where, and the token, which is shown this once."""
+
+    url: str
+    token: str
 
 
 class ProbeRequest(SourceInput):

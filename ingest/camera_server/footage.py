@@ -66,7 +66,8 @@ def _format_parameters(codec: Codec, sets: list[bytes]) -> str:
     return f"packetization-mode=1;profile-level-id={profile};sprop-parameter-sets={','.join(text)}"
 
 
-def _annex_b(stream: VideoStream, name: str) -> Iterator["av.Packet[VideoStream]"]:
+def annex_b(stream: VideoStream, name: str) -> Iterator["av.Packet[VideoStream]"]:
+    """Yield the packets of a stream with start codes, parameter sets before key frames."""
     to_start_codes = BitStreamFilterContext(f"{name}_mp4toannexb", stream)
     for packet in stream.container.demux(stream):  # type: ignore[attr-defined]
         yield from to_start_codes.filter(packet if packet.size else None)
@@ -88,7 +89,7 @@ def _load(path: Path, stream: VideoStream) -> Footage:
         raise BadInput("file", f"H.264 or H.265; {path.name} is {name}")
     units: list[AccessUnit] = []
     sets: list[bytes] = []
-    for packet in _annex_b(stream, name):
+    for packet in annex_b(stream, name):
         if not packet.size or packet.pts is None or packet.dts is None or not (units or packet.is_keyframe):
             continue
         nals = split_start_codes(bytes(packet))

@@ -62,7 +62,8 @@ _UPDATE = SQL(
     " RETURNING {}"
 ).format(_CAMERA)
 _RETIRE = SQL(
-    "UPDATE camera SET retired_at = %s, enabled = false, password_enc = NULL, row_version = row_version + 1"
+    "UPDATE camera SET retired_at = %s, enabled = false, password_enc = NULL, publish_hash = NULL,"
+    " row_version = row_version + 1"
     " WHERE id = %s AND retired_at IS NULL RETURNING {}"
 ).format(_CAMERA)
 _WRITE_STATE = SQL(

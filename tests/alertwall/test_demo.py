@@ -15,7 +15,7 @@ from alertwall.state_folder import Refused
 
 
 def test_footage_is_made_once_as_cameras_send_it(tmp_path: Path) -> None:
-    """H.264 without B-frames, a key frame each second, two different loops; a second call makes nothing."""
+    """H.264 without B-frames, a key frame each second, three different loops; a second call makes nothing."""
     footage.make(tmp_path)
     made = footage.loops(tmp_path)
     times = {path: path.stat().st_mtime_ns for path in made.values()}
@@ -32,7 +32,7 @@ def test_footage_is_made_once_as_cameras_send_it(tmp_path: Path) -> None:
             assert len(keys) >= 3
             assert all(packet.pts == packet.dts for packet in packets)
         contents.add(path.read_bytes())
-    assert len(contents) == 2
+    assert len(contents) == 3
     footage.make(tmp_path)
     assert times == {path: path.stat().st_mtime_ns for path in made.values()}
 
@@ -56,14 +56,16 @@ def test_secrets_and_accounts_outlive_a_restart(tmp_path: Path) -> None:
 def test_demo_json_holds_what_a_script_needs(tmp_path: Path) -> None:
     """The documented keys, readable by its owner alone."""
     state = DemoState.read(tmp_path)
-    state.show("http://127.0.0.1:1", cameras=["gate", "square"], pairing={"patrol-1": "http://127.0.0.1:1/patrol#x"})
+    state.show("http://127.0.0.1:1", cameras=["gate", "community"], pairing={"patrol-1": "http://127.0.0.1:1/patrol#x"})
     path = tmp_path / "demo.json"
     said = json.loads(path.read_text())
     assert path.stat().st_mode & 0o777 == 0o600
     assert {user["role"] for user in said["users"]} == {"operator", "dispatcher", "engineer", "analyst", "admin"}
     assert all(set(user) == {"username", "password", "role", "area"} for user in said["users"])
     assert said["mqtt"] == {"host": "127.0.0.1", "port": state.kept["broker_port"]}
-    assert [camera["id"] for camera in said["cameras"]] == ["gate", "square"]
+    assert [camera["id"] for camera in said["cameras"]] == ["gate", "community"]
+    assert said["cameras"][0]["url"].startswith("rtsp://demo:")
+    assert said["cameras"][1]["url"] == "http://127.0.0.1:1/api/v1/cameras/community/whip"
     assert shown_url(tmp_path) == "http://127.0.0.1:1"
 
 

@@ -9,7 +9,7 @@ from alertwall import provision
 from configs import site as sites
 from configs.site import Site
 from models.camera import Direction, RuleKind
-from models.store import areas, cameras, logins, patrols, units
+from models.store import areas, cameras, logins, patrols, publishing, units
 from models.store.pool import Store
 from models.store.secrets import SecretBox
 from tests.support.clock import FakeClock
@@ -143,3 +143,20 @@ def test_the_setup_token_ends_with_the_first_account(store: Store, clock: FakeCl
             " VALUES ('a', 'A', 'x', 'admin', '{haikou}')"
         )
     assert provision.setup_token(store, clock) is None
+
+
+def test_a_camera_that_pushes_is_registered_with_its_token(store: Store, tmp_path: Path) -> None:
+    """The file's token holds until the wall makes another, which the next start leaves alone."""
+    text = SITE + '[cameras.phone]\nname = "Phone"\narea = "haikou"\nscheme = "whip"\npublish_token = "%s"\n'
+    first, second = "the first token of all", "another token altogether"
+    provision.provision(store, load(tmp_path, text % first))
+    with store.transaction() as conn:
+        camera = publishing.find(conn, "phone", first)
+        assert camera is not None
+        assert (camera.source.scheme, camera.source.host, camera.source.port) == ("whip", "", 0)
+        assert publishing.find(conn, "gate", first) is None
+        publishing.set_token(conn, "phone", second, FakeClock().utc_now())
+    provision.provision(store, load(tmp_path, text % first))
+    with store.transaction() as conn:
+        assert publishing.find(conn, "phone", first) is None
+        assert publishing.find(conn, "phone", second) is not None

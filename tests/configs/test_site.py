@@ -76,13 +76,22 @@ def test_smallest_site_has_paths_below_its_own_folder(tmp_path: Path) -> None:
         (
             CAMERA + 'scheme = "exec"',
             (
-                "cameras.gate.scheme: needs 'rtsp', 'rtsps', 'http', 'https', 'whep', 'wheps', 'whip' or 'file', "
-                "has 'exec'"
+                "cameras.gate.scheme: needs 'rtsp', 'rtsps', 'http', 'https', 'whep', 'wheps', 'whip' or 'file',"
+                " has 'exec'"
             ),
         ),
         (
             AREA + '[cameras.gate]\nname = "Gate"\narea = "haiku"\nhost = "x"',
             "cameras.gate.area: needs one of [areas] or inside one, has 'haiku'",
+        ),
+        (AREA + '[cameras.gate]\nname = "Gate"\narea = "haikou"', "cameras.gate.host: needs a name or an address"),
+        (
+            CAMERA + 'scheme = "whip"',
+            "cameras.gate.scheme: needs no host, port, path or password when it is whip: nobody dials it",
+        ),
+        (
+            AREA + '[cameras.gate]\nname = "Gate"\narea = "haikou"\nscheme = "whip"\npublish_token = "short"',
+            "cameras.gate.publish_token: needs at least 20 characters",
         ),
         (
             AREA + '[cameras.gate]\nname = "Gate"\narea = "haikou"\nhost = "-i/etc/passwd"',
@@ -198,6 +207,7 @@ def secrets() -> DemoSecrets:
         camera_port=8554,
         camera_username="demo",
         camera_password="p" * 20,
+        publish_token="t" * 30,
         unit_secrets=dict.fromkeys(unit_ids(), "s" * 20),
     )
 
@@ -205,12 +215,14 @@ def secrets() -> DemoSecrets:
 def test_demo_site_has_cameras_units_and_patrols(tmp_path: Path) -> None:
     """The demo is a site like any other, reachable from this machine only."""
     demo = site.demo(tmp_path, secrets())
-    assert set(demo.cameras) == {"gate", "square"}
+    assert set(demo.cameras) == {"gate", "square", "community"}
     assert len(demo.units) == 20
     assert demo.ingest.allowed_networks == ("127.0.0.0/8",)
-    assert all(camera.zones and camera.tripwires for camera in demo.cameras.values())
+    assert all(demo.cameras[name].zones and demo.cameras[name].tripwires for name in ("gate", "square"))
+    assert demo.cameras["community"].scheme == "whip"
     assert "p" * 20 not in repr(demo)
     assert "s" * 20 not in repr(demo)
+    assert "t" * 30 not in repr(demo)
 
 
 def test_named_servers_need_no_runtime_file(tmp_path: Path) -> None:

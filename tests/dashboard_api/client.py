@@ -29,4 +29,4 @@ def _check(answer: Any) -> None:
     promise.check(answer.request.method, answer.request.url.path, answer.status_code, media_type, body)
 
 
-__all__ = ["TestClient"]
+__all__ = ["PlainClient", "TestClient"]

@@ -28,6 +28,9 @@ LONG_PAUSE_S = 0.005
 SHORT = "short"
 """A camera whose worker dies in the middle of a clip of announced length."""
 PEER = "peer-0123456789abcdef"
+SESSION = "session-0123456789abcdef"
+BUSY = "busy"
+"""A camera that has a publisher."""
 HELLO = {"mime": 'video/mp4; codecs="avc1.42c01e"', "width_px": 640, "height_px": 360}
 FRAGMENTS = [b"init-segment", b"fragment-1", b"fragment-2"]
 
@@ -59,6 +62,8 @@ class FakeWorker(Served):
             Route("/cameras/{id}/clip.mp4", self._clip),
             Route("/cameras/{id}/whep", self._whep, methods=["POST"]),
             Route("/whep/{peer}", self._end, methods=["DELETE"]),
+            Route("/cameras/{id}/whip", self._whip, methods=["POST", "DELETE"]),
+            Route("/cameras/{id}/whip/{session}", self._session, methods=["PATCH", "DELETE"]),
             Route("/probe", self._probe, methods=["POST"]),
             WebSocketRoute("/cameras/{id}/live", self._live),
         ]
@@ -108,6 +113,24 @@ class FakeWorker(Served):
         if refused is None and (await request.body()).startswith(b"v=0"):
             return Response(b"v=0 answer", 201, {"Location": f"/whep/{PEER}"}, media_type="application/sdp")
         return refused or Response(status_code=400)
+
+    async def _whip(self, request: Request) -> Response:
+        refused = self._knows(request)
+        if refused is not None or request.method == "DELETE":
+            return refused or Response(status_code=204)
+        if request.path_params["id"] == BUSY:
+            return JSONResponse({"problem": "another publisher of this camera is sending"}, 409)
+        offer = await request.body()
+        if b"H264" not in offer:
+            return JSONResponse({"problem": "sdp: an offer that sends H.264 video; this one does not"}, 422)
+        location = f"/cameras/{request.path_params['id']}/whip/{SESSION}"
+        return Response(b"v=0 answer", 201, {"Location": location}, media_type="application/sdp")
+
+    async def _session(self, request: Request) -> Response:
+        refused = self._knows(request)
+        if refused is None and request.path_params["session"] != SESSION:
+            return JSONResponse({"problem": "no session"}, 404)
+        return refused or Response(status_code=204)
 
     async def _end(self, request: Request) -> Response:
         self.ended.append(request.path_params["peer"])

@@ -14,7 +14,7 @@ from dashboard_api.openapi import document
 from models.event import EventKind
 from models.store import logins
 from models.user import Role
-from tests.dashboard_api.fake_worker import PEER
+from tests.dashboard_api.fake_worker import PEER, SESSION
 from tests.dashboard_api.world import OTHER, OWN, World
 
 ALL = frozenset({"operator", "dispatcher", "engineer", "analyst", "admin"})
@@ -45,6 +45,7 @@ class Expected:
     headers: dict[str, str] = field(default_factory=dict)
     lists: str | None = None
     content: bytes | None = None
+    content_type: str = "application/sdp"
 
 
 EXPECTED: dict[str, Expected] = {
@@ -83,6 +84,10 @@ EXPECTED: dict[str, Expected] = {
     "clip": Expected(ALL, query=RANGE),
     "watch": Expected(WATCH, 201, content=b"v=0\r\noffer"),
     "stop_watching": Expected(WATCH, 204),
+    "renew_publish_token": Expected(TECHNICAL, 409),
+    "publish": Expected(frozenset(), content=b"v=0\r\noffer"),
+    "trickle": Expected(frozenset(), content=b"a=end-of-candidates", content_type="application/trickle-ice-sdpfrag"),
+    "stop_publishing": Expected(frozenset()),
     "list_units": Expected(ALL, lists="unit"),
     "create_unit": Expected(TECHNICAL, 201, {"id": "NEW", "name": "N"}, area_in_body="area"),
     "get_unit": Expected(ALL),
@@ -122,6 +127,8 @@ EXPECTED: dict[str, Expected] = {
     "readyz": Expected(ANYBODY, 503),
     "metrics": Expected(TECHNICAL),
 }
+PUBLISHERS = frozenset({"publish", "trickle", "stop_publishing"})
+"""Open to a camera's own token alone: whoever else asks is nobody, signed in or not."""
 STREAMS = frozenset({"feed", "patrol_feed"})
 """Answers without end, asked over a real connection in test_feed.py; here only whom they refuse."""
 
@@ -199,6 +206,7 @@ class Matrix:
             "assignment_id": lambda: self.errand.id if area == OWN else self.seeded[OTHER]["assignment"],
             "step": lambda: "delivered",
             "peer": self._peer,
+            "session": lambda: SESSION,
         }
         made: dict[str, object] = {}
         for name in re.findall(r"{(\w+)}", path):

@@ -203,7 +203,8 @@ def test_no_question_breaks_anything(here: Matrix, operation: str, method: str, 
     identity = data.draw(st.sampled_from((*may, *may, *IDENTITIES)))
     url = _path(data, here, operation, path, identity) + _query(data, operation)
     content = _body(data, here, operation)
-    kind = "application/sdp" if EXPECTED[operation].content is not None else "application/json"
+    expected = EXPECTED[operation]
+    kind = expected.content_type if expected.content is not None else "application/json"
     headers = _headers(data, operation) | ({"Content-Type": kind.encode()} if content is not None else {})
     client = here.world.client(here.secret(identity))
     answer = client.request(method, url, content=content, headers=headers)

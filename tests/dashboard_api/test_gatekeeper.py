@@ -27,6 +27,7 @@ def _filled(path: str) -> str:
         "{token_id}": "0" * 32,
         "{rule_id}": "1",
         "{peer}": "x" * 8,
+        "{session}": "x" * 8,
         "{step}": "clear",
     }.items():
         path = path.replace(name, value)

@@ -21,6 +21,7 @@ PARTS = {
     "broker": ("mosquitto", "iotcore", "broker"),
     "units": "alarms.simulated_units",
     "cameras": "ingest.camera_server",
+    "community": "ingest.whip_publisher",
 }
 
 

@@ -15,7 +15,7 @@ FINE = {"scheme": "rtsp", "host": "127.0.0.1", "port": 554, "path": "/stream1", 
 
 HOSTILE: dict[str, list[object]] = {
     "scheme": [
-        "exec", "echo", "expr", "ffmpeg", "whep", "wheps", "whip", "pipe", "concat", "data", "subfile", "gopher", "tcp",
+        "exec", "echo", "expr", "ffmpeg", "pipe", "concat", "data", "subfile", "gopher", "tcp",
         "udp", "srt", "rtmp", "ftp", "crypto", "-i", "", "rtsp:", "rtsp://x", "RTSP", "rtsp\r\n", "rtsp ", "unix",
     ],
     "host": [

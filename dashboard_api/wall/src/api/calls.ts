@@ -15,6 +15,7 @@ import type {
   Page,
   Patrol,
   Probe,
+  PublishToken,
   Readiness,
   Rule,
   Status,
@@ -71,6 +72,8 @@ export const changeCamera = (item: Camera, body: Record<string, unknown>) =>
   call<Camera>(`cameras/${id(item.id)}`, { method: "PATCH", body, headers: match(item) });
 export const retireCamera = (item: Camera) =>
   call<void>(`cameras/${id(item.id)}`, { method: "DELETE", headers: match(item) });
+export const newPublishToken = (item: Camera) =>
+  call<PublishToken>(`cameras/${id(item.id)}/publish-token`, { method: "POST", body: {} });
 export const probe = (body: Record<string, unknown>) => call<Probe>("cameras/probe", { method: "POST", body });
 export const rules = (camera_id: string) => all<Rule>(`cameras/${id(camera_id)}/rules`);
 export const addRule = (camera_id: string, body: unknown) =>

@@ -400,6 +400,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cameras/{camera_id}/publish-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew Publish Token
+         * @description Give a camera that pushes a new token; the old one ends, and with it whoever publishes by it.
+         */
+        post: operations["renew_publish_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{camera_id}/whip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Publish
+         * @description Begin to publish (WHIP): an offer of H.264 for an answer. 409 while another publisher sends.
+         */
+        post: operations["publish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{camera_id}/whip/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Stop Publishing
+         * @description End a publishing session.
+         */
+        delete: operations["stop_publishing"];
+        options?: never;
+        head?: never;
+        /**
+         * Trickle
+         * @description Add ICE candidates. An ICE restart is 422: publish anew instead.
+         */
+        patch: operations["trickle"];
+        trace?: never;
+    };
     "/api/v1/units": {
         parameters: {
             query?: never;
@@ -1891,9 +1955,15 @@ export interface components {
         /** ProbeRequest */
         ProbeRequest: {
             scheme: components["schemas"]["Scheme"];
-            /** Host */
+            /**
+             * Host
+             * @description Empty for whip: such a camera is not dialled.
+             */
             host: string;
-            /** Port */
+            /**
+             * Port
+             * @description 0 for whip.
+             */
             port: number;
             /** Path */
             path: string;
@@ -1914,6 +1984,16 @@ export interface components {
              * @description Use the password this camera already has.
              */
             camera_id?: string | null;
+        };
+        /**
+         * PublishToken
+         * @description What a publisher needs: where, and the token, which is shown this once.
+         */
+        PublishToken: {
+            /** Url */
+            url: string;
+            /** Token */
+            token: string;
         };
         /** QuarantineItem */
         QuarantineItem: {
@@ -2114,9 +2194,15 @@ export interface components {
          */
         SourceInput: {
             scheme: components["schemas"]["Scheme"];
-            /** Host */
+            /**
+             * Host
+             * @description Empty for whip: such a camera is not dialled.
+             */
             host: string;
-            /** Port */
+            /**
+             * Port
+             * @description 0 for whip.
+             */
             port: number;
             /** Path */
             path: string;
@@ -3476,6 +3562,139 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renew_publish_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublishToken"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    publish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/sdp": string;
+            };
+        };
+        responses: {
+            /** @description The answer; Location is the session, ETag its ICE session */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/sdp": unknown;
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stop_publishing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera_id: string;
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trickle: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the answer. */
+                "if-match"?: string | null;
+            };
+            path: {
+                camera_id: string;
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/trickle-ice-sdpfrag": string;
+            };
+        };
         responses: {
             /** @description Successful Response */
             204: {

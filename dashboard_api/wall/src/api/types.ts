@@ -38,6 +38,7 @@ export type IncidentDetail = Incident & {
 };
 export type Patrol = Schemas["PatrolItem"];
 export type CameraSource = Schemas["Source"];
+export type PublishToken = Schemas["PublishToken"];
 export type CameraState = Schemas["CameraStateItem"];
 export type Camera = Schemas["CameraItem"];
 export type Rule = Schemas["RuleItem"];

@@ -1,7 +1,7 @@
 import { Button, NumberInput, Select, Switch, TextInput } from "@mantine/core";
 import { useState } from "react";
 import * as calls from "../api/calls";
-import type { Camera, Probe } from "../api/types";
+import type { Camera, Probe, PublishToken } from "../api/types";
 import { go } from "../app/router";
 import { useWords } from "../i18n";
 import { useStore } from "../live/hooks";
@@ -9,11 +9,22 @@ import { AreaInput } from "../ui/AreaInput";
 import { errorText, ErrorText } from "../ui/bits";
 import { isOvertaken, numberOrNull, useForm } from "../ui/useForm";
 import { ProbeCard } from "./ProbeCard";
+import { PublishTokenCard } from "./PublishToken";
 import { Password } from "../ui/Password";
 
 /** a file is on the worker's own disk: its host and port only complete the address */
-const DEFAULT_PORTS: Record<string, number> = { rtsp: 554, rtsps: 322, http: 80, https: 443, file: 1 };
+const DEFAULT_PORTS: Record<string, number> = {
+  rtsp: 554,
+  rtsps: 322,
+  http: 80,
+  https: 443,
+  whep: 8889,
+  wheps: 443,
+  whip: 0,
+  file: 1,
+};
 const FILE_HOST = "localhost";
+const PUSHED = { scheme: "whip", host: "", port: 0, path: "/", transport: "tcp", username: "" };
 
 export function CameraForm({ camera: given, onDone }: { camera: Camera | null; onDone?: () => void }) {
   const words = useWords();
@@ -24,16 +35,20 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
   const form = useForm(valuesOf(camera));
   const [probe, setProbe] = useState<Probe | null>(null);
   const [probing, setProbing] = useState(false);
+  const [published, setPublished] = useState<{ camera: Camera; made: PublishToken } | null>(null);
   const { values } = form;
-  const address = {
-    scheme: values.scheme,
-    host: values.host.trim(),
-    port: Number(values.port),
-    path: values.path.trim(),
-    transport: values.transport,
-    username: values.username,
-  };
   const isFile = values.scheme === "file";
+  const pushes = values.scheme === PUSHED.scheme;
+  const address = pushes
+    ? PUSHED
+    : {
+        scheme: values.scheme,
+        host: values.host.trim(),
+        port: Number(values.port),
+        path: values.path.trim(),
+        transport: values.transport,
+        username: values.username,
+      };
   const chooseScheme = (scheme: string): void => {
     const usual = String(DEFAULT_PORTS[values.scheme]);
     form.set("scheme", scheme);
@@ -79,18 +94,33 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
         area: values.area,
         place: values.place,
         source: address,
-        sub_path: values.sub_path.trim() || null,
+        sub_path: pushes ? null : values.sub_path.trim() || null,
         lat: numberOrNull(values.lat),
         lon: numberOrNull(values.lon),
         record: values.record,
         retention_days: values.retention_days,
         enabled: values.enabled,
-        ...(values.password !== "" && { password: values.password }),
+        ...(!pushes && values.password !== "" && { password: values.password }),
       };
       const saved = await send(body);
       store.put("camera", saved);
-      go(`/cameras/${encodeURIComponent(saved.id)}`);
-      onDone?.();
+      if (pushes && camera?.source?.scheme !== PUSHED.scheme) {
+        setCamera(saved); // should the token not come, the next Save changes what is registered now
+        setPublished({ camera: saved, made: await calls.newPublishToken(saved) });
+        return;
+      }
+      show(saved);
+    });
+
+  const show = (saved: Camera): void => {
+    go(`/cameras/${encodeURIComponent(saved.id)}`);
+    onDone?.();
+  };
+
+  const renew = (): Promise<void> =>
+    form.submit(async () => {
+      if (!camera || !confirm(t("camera.publish_new_sure", { name: camera.name }))) return;
+      setPublished({ camera, made: await calls.newPublishToken(camera) });
     });
 
   const retire = (): Promise<void> =>
@@ -101,6 +131,10 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
       go("/cameras");
     });
 
+  if (published) {
+    const { camera: saved, made } = published;
+    return <PublishTokenCard name={saved.name} made={made} onDone={() => show(saved)} />;
+  }
   return (
     <div className="page">
       <div className="page-head">
@@ -117,66 +151,75 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
           <section className="panel form-grid">
             <Select
               label={t("camera.scheme")}
-              data={schemesFor(values.scheme)}
+              data={Object.keys(DEFAULT_PORTS).map((scheme) => ({
+                value: scheme,
+                label: scheme === PUSHED.scheme ? t("camera.scheme_whip") : scheme,
+              }))}
               value={values.scheme}
               allowDeselect={false}
               onChange={(scheme) => chooseScheme(scheme ?? "rtsp")}
               data-testid="camera-scheme"
             />
-            <TextInput
-              label={t("camera.host")}
-              required
-              disabled={isFile}
-              spellCheck={false}
-              data-testid="camera-host"
-              {...form.text("host")}
-            />
-            <TextInput
-              label={t("camera.port")}
-              required
-              disabled={isFile}
-              inputMode="numeric"
-              data-testid="camera-port"
-              {...form.text("port")}
-            />
-            <TextInput
-              label={t("camera.path")}
-              placeholder={t(isFile ? "camera.file_hint" : "camera.path_hint")}
-              required
-              spellCheck={false}
-              data-testid="camera-path"
-              {...form.text("path")}
-            />
-            <Select
-              label={t("camera.transport")}
-              data={["tcp", "udp"]}
-              value={values.transport}
-              disabled={values.scheme !== "rtsp"}
-              allowDeselect={false}
-              onChange={(transport) => form.set("transport", transport ?? "tcp")}
-              data-testid="camera-transport"
-            />
-            <TextInput
-              label={t("camera.sub_path")}
-              placeholder={t("camera.sub_hint")}
-              spellCheck={false}
-              data-testid="camera-sub-path"
-              {...form.text("sub_path")}
-            />
-            <TextInput
-              label={t("camera.username")}
-              autoComplete="off"
-              spellCheck={false}
-              data-testid="camera-username"
-              {...form.text("username")}
-            />
-            <Password
-              label={t("camera.password")}
-              placeholder={camera?.has_password ? t("camera.password_kept") : undefined}
-              autoComplete="new-password"
-              data-testid="camera-password"
-              {...form.text("password")}
-            />
+            {pushes ? (
+              <p className="dim">{t("camera.pushes")}</p>
+            ) : (
+              <>
+                <TextInput
+                  label={t("camera.host")}
+                  required
+                  disabled={isFile}
+                  spellCheck={false}
+                  data-testid="camera-host"
+                  {...form.text("host")}
+                />
+                <TextInput
+                  label={t("camera.port")}
+                  required
+                  disabled={isFile}
+                  inputMode="numeric"
+                  data-testid="camera-port"
+                  {...form.text("port")}
+                />
+                <TextInput
+                  label={t("camera.path")}
+                  placeholder={t(isFile ? "camera.file_hint" : "camera.path_hint")}
+                  required
+                  spellCheck={false}
+                  data-testid="camera-path"
+                  {...form.text("path")}
+                />
+                <Select
+                  label={t("camera.transport")}
+                  data={["tcp", "udp"]}
+                  value={values.transport}
+                  disabled={values.scheme !== "rtsp"}
+                  allowDeselect={false}
+                  onChange={(transport) => form.set("transport", transport ?? "tcp")}
+                  data-testid="camera-transport"
+                />
+                <TextInput
+                  label={t("camera.sub_path")}
+                  placeholder={t("camera.sub_hint")}
+                  spellCheck={false}
+                  data-testid="camera-sub-path"
+                  {...form.text("sub_path")}
+                />
+                <TextInput
+                  label={t("camera.username")}
+                  autoComplete="off"
+                  spellCheck={false}
+                  data-testid="camera-username"
+                  {...form.text("username")}
+                />
+                <Password
+                  label={t("camera.password")}
+                  placeholder={camera?.has_password ? t("camera.password_kept") : undefined}
+                  autoComplete="new-password"
+                  data-testid="camera-password"
+                  {...form.text("password")}
+                />
+              </>
+            )}
           </section>
           <section className="panel form-grid">
             <TextInput
@@ -228,6 +271,11 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
                 <Button variant="subtle" color="red" onClick={() => void retire()} data-testid="camera-retire">
                   {t("camera.retire")}
                 </Button>
+                {camera.source?.scheme === PUSHED.scheme && (
+                  <Button variant="default" onClick={() => void renew()} data-testid="camera-publish-new">
+                    {t("camera.publish_new")}
+                  </Button>
+                )}
                 <span className="space" />
               </>
             )}
@@ -239,18 +287,15 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
             </Button>
           </div>
         </div>
-        <ProbeCard probe={probe} probing={probing} canProbe={address.host !== ""} onProbe={() => void runProbe()} />
+        {!pushes && (
+          <ProbeCard probe={probe} probing={probing} canProbe={address.host !== ""} onProbe={() => void runProbe()} />
+        )}
       </form>
     </div>
   );
 }
 
 /** what the form offers, and what the camera has if it was registered by other means */
-function schemesFor(current: string): string[] {
-  const offered = Object.keys(DEFAULT_PORTS);
-  return offered.includes(current) ? offered : [...offered, current];
-}
-
 function valuesOf(camera: Camera | null) {
   const source = camera?.source;
   return {
