@@ -23,6 +23,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from alertwall.camera_set import CameraSet
 from alertwall.worker_live import serve_live
+from alertwall.worker_onvif import OnvifRoutes
 from ingest import clip
 from ingest.address import Network
 from ingest.disk import DiskWriter
@@ -83,6 +84,7 @@ class WorkerPort:
             Route("/cameras/{camera_id}/whep", self._watch, methods=["POST"]),
             Route("/whep/{peer}", self._stop_watching, methods=["DELETE"]),
             Route("/probe", self._probe, methods=["POST"]),
+            *OnvifRoutes(cameras, allowed_networks, self._probes).routes,
             WebSocketRoute("/cameras/{camera_id}/live", self._live),
         ]
         self.app: ASGIApp = TokenOnly(Starlette(routes=routes, exception_handlers={AlertwallError: _problem}), token)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Self
 from urllib.parse import SplitResult, urlsplit
 from xml.sax.saxutils import escape
 
@@ -84,6 +85,11 @@ class Device:
             return None
         self.soap.skew = now - (before + (self._clock.utc_now() - before) / 2)
         return self.soap.skew
+
+    def ready(self) -> Self:
+        """Measure its clock, so that proofs are dated by it."""
+        self.measure_clock()
+        return self
 
     def information(self) -> Information:
         """Return who made it."""
