@@ -7,12 +7,14 @@ import type {
   AuditRow,
   Camera,
   CreatedUnit,
+  Discovery,
   Disposition,
   EventItem,
   Incident,
   IncidentDetail,
   Me,
   Page,
+  OnvifCamera,
   Patrol,
   Probe,
   Readiness,
@@ -72,6 +74,8 @@ export const changeCamera = (item: Camera, body: Record<string, unknown>) =>
 export const retireCamera = (item: Camera) =>
   call<void>(`cameras/${id(item.id)}`, { method: "DELETE", headers: match(item) });
 export const probe = (body: Record<string, unknown>) => call<Probe>("cameras/probe", { method: "POST", body });
+export const discover = () => call<Discovery>("cameras/discover", { method: "POST", body: {} });
+export const onvif = (body: Record<string, unknown>) => call<OnvifCamera>("cameras/onvif", { method: "POST", body });
 export const rules = (camera_id: string) => all<Rule>(`cameras/${id(camera_id)}/rules`);
 export const addRule = (camera_id: string, body: unknown) =>
   call<Rule>(`cameras/${id(camera_id)}/rules`, { method: "POST", body });
