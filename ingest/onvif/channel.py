@@ -4,6 +4,7 @@ The standard library reads the answer, but from a socket of ours, which counts b
 each read: endless headers, a drip of one byte a second and 100 MB all end the same way.
 """
 
+import errno
 import io
 import secrets
 import socket
@@ -90,7 +91,10 @@ class Channel:
         self, method: str, place: Place, *, body: bytes, content_type: str, deadline_s: float, limit_bytes: int
     ) -> tuple[Answer, dict[str, str]]:
         family = socket.AF_INET6 if ":" in self.ip else socket.AF_INET
-        connected = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            connected = socket.socket(family, socket.SOCK_STREAM)
+        except OSError:
+            raise LinkFailure(self.host, "out of sockets") from None
         with self._lock:
             self._socket = connected
         try:
@@ -106,8 +110,10 @@ class Channel:
             raise LinkFailure(self.host, TOO_LARGE) from None
         except HTTPException:
             raise LinkFailure(self.host, "does not speak HTTP") from None
-        except OSError:
-            raise LinkFailure(self.host, "connection lost") from None
+        except OSError as error:
+            unreachable = error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH)
+            reason = f"unreachable ({error.strerror})" if unreachable else "connection lost"
+            raise LinkFailure(self.host, reason) from None
         finally:
             with self._lock:
                 self._socket = None

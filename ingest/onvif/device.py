@@ -83,8 +83,7 @@ class Device:
         now = _instant(said) if said else None
         if now is None:
             return None
-        self.soap.skew = now - (before + (self._clock.utc_now() - before) / 2)
-        return self.soap.skew
+        return self.soap.take_clock(now - (before + (self._clock.utc_now() - before) / 2))
 
     def ready(self) -> Self:
         """Measure its clock, so that proofs are dated by it."""

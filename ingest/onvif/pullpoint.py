@@ -93,7 +93,7 @@ class PullPoint:
             skew = now - self._device.soap.clock.utc_now()
             # the answer says whole seconds: a jump is news, a second is not
             if abs(skew - self._device.soap.skew) > timedelta(seconds=2):
-                self._device.soap.skew = skew
+                self._device.soap.take_clock(skew)
 
 
 def _echo(node: Node) -> str:

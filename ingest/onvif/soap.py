@@ -20,6 +20,7 @@ MESSAGE_SECURITY = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap
 WSA = "http://www.w3.org/2005/08/addressing"
 REFUSALS = ("NotAuthorized", "FailedAuthentication", "NotAuthenticated", "InvalidSecurity")
 CALL_TIMEOUT_S = 5.0
+SKEW_MAX = timedelta(days=36_500)
 
 
 class Refusal(LinkFailure):
@@ -58,6 +59,13 @@ class Soap:
     def __init__(self, channel: Channel, clock: Clock, *, password: str) -> None:
         self.channel, self.clock, self._password = channel, clock, password
         self.skew = timedelta()
+
+    def take_clock(self, skew: timedelta) -> timedelta | None:
+        """Keep how far the camera's clock is ahead, unless it is of another century."""
+        if abs(skew) > SKEW_MAX:
+            return None
+        self.skew = skew
+        return skew
 
     def call(
         self,

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,6 +14,7 @@ from models.camera import CameraSource, Scheme
 from models.clock import SystemClock
 from tests.ingest.conftest import LOOPBACK
 from tests.support.onvif_device import OnvifDevice, Options, saying
+from tests.support.onvif_words import enveloped, system_time
 
 BOMB = (
     '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">'
@@ -77,6 +78,17 @@ def test_a_clock_that_is_an_hour_wrong_is_measured_and_used() -> None:
         found = described(device)
     assert found.problem == ""
     assert found.clock_skew_s == pytest.approx(3600, abs=2)
+
+
+@pytest.mark.parametrize("year", ["9999", "0001", "0", "99999", "-1", "x", "9" * 3000])
+def test_a_clock_that_cannot_be_is_none(year: str) -> None:
+    """Nothing is dated by it."""
+    said = system_time(datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)).replace("2026", year)
+    body = enveloped(said).encode()
+    answer = saying(f"HTTP/1.1 200 OK\nContent-Length: {len(body)}", body)
+    with OnvifDevice(Options(instead={"GetSystemDateAndTime": answer})) as device:
+        found = described(device)
+    assert (found.problem, found.clock_skew_s) == ("", None)
 
 
 def test_a_foreign_host_in_an_address_is_never_used() -> None:
