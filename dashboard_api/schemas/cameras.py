@@ -79,6 +79,7 @@ class CameraItem(Answer):
     retention_days: int
     has_password: bool
     onvif_port: int | None = Field(description="Where its ONVIF service is; only engineers and admins see it.")
+    has_onvif: bool
     onvif_events: bool = Field(description="Whether what the camera itself detects becomes events.")
     row_version: int
     state: CameraStateItem | None

@@ -276,6 +276,7 @@ def registration_json(camera: Camera, state: CameraState | None) -> dict[str, An
         "record": camera.record,
         "retention_days": camera.retention_days,
         "has_password": camera.has_password,
+        "has_onvif": camera.onvif_port is not None,
         "onvif_events": camera.onvif_events,
         "row_version": camera.row_version,
         "state": camera_state_json(state) if state is not None else None,

@@ -121,7 +121,7 @@ def test_a_camera_keeps_its_port_and_its_switch(world: World) -> None:
     made = engineer.post("/api/v1/cameras", json={**body, "onvif_port": 8000, "onvif_events": True})
     assert (made.status_code, made.json()["onvif_port"], made.json()["onvif_events"]) == (201, 8000, True)
     shown = world.as_("operator").get("/api/v1/cameras/gate").json()
-    assert (shown["onvif_port"], shown["onvif_events"]) == (None, True)
+    assert (shown["onvif_port"], shown["has_onvif"], shown["onvif_events"]) == (None, True, True)
     changed = engineer.patch(
         "/api/v1/cameras/gate", json={"onvif_port": None, "onvif_events": False}, headers={"If-Match": "1"}
     )

@@ -16,6 +16,7 @@ import type {
   Page,
   OnvifCamera,
   Patrol,
+  Preset,
   Probe,
   Readiness,
   Rule,
@@ -76,6 +77,9 @@ export const retireCamera = (item: Camera) =>
 export const probe = (body: Record<string, unknown>) => call<Probe>("cameras/probe", { method: "POST", body });
 export const discover = () => call<Discovery>("cameras/discover", { method: "POST", body: {} });
 export const onvif = (body: Record<string, unknown>) => call<OnvifCamera>("cameras/onvif", { method: "POST", body });
+export const presets = (camera_id: string) => call<{ items: Preset[] }>(`cameras/${id(camera_id)}/presets`);
+export const turn = (camera_id: string, preset: string) =>
+  call<void>(`cameras/${id(camera_id)}/turn`, { method: "POST", body: { preset } });
 export const rules = (camera_id: string) => all<Rule>(`cameras/${id(camera_id)}/rules`);
 export const addRule = (camera_id: string, body: unknown) =>
   call<Rule>(`cameras/${id(camera_id)}/rules`, { method: "POST", body });

@@ -1433,6 +1433,8 @@ export interface components {
              * @description Where its ONVIF service is; only engineers and admins see it.
              */
             onvif_port: number | null;
+            /** Has Onvif */
+            has_onvif: boolean;
             /**
              * Onvif Events
              * @description Whether what the camera itself detects becomes events.

@@ -45,6 +45,7 @@ export type Probe = Required<Schemas["ProbeAnswer"]>;
 export type Discovery = Schemas["DiscoverAnswer"];
 export type Discovered = Schemas["DiscoveredItem"];
 export type OnvifCamera = Schemas["OnvifAnswer"];
+export type Preset = Schemas["PresetItem"];
 export type UnitState = Schemas["UnitStateItem"];
 export type Unit = Schemas["UnitItem"];
 export type CreatedUnit = Schemas["UnitSecret"];
