@@ -153,8 +153,7 @@ class EventLink:
             self._pull(device, point)
         finally:
             self._interruptible = False
-            if self._stopping.is_set():
-                self._end(point)
+            self._end(point)  # also after a failure: a camera has room for few subscriptions
 
     def _pull(self, device: Device, point: PullPoint) -> None:
         renewed_s = self._clock.monotonic_s()

@@ -15,9 +15,10 @@ from ingest.onvif import CameraSaid, EventLink, EventLinkConfig
 from ingest.onvif.event_link import EVENTS_PER_MINUTE_MAX
 from ingest.onvif.topics import ACTIVE_MAX, Reader
 from ingest.onvif.xml import parse
-from models.clock import SystemClock
+from models.clock import Clock, SystemClock
 from models.event import EventKind
 from tests.ingest.conftest import LOOPBACK
+from tests.support.clock import FakeClock
 from tests.support.onvif_device import OnvifDevice, Options, saying
 from tests.support.onvif_words import instant, notification
 
@@ -45,7 +46,9 @@ class Heard:
 
 
 @contextmanager
-def listening(device: OnvifDevice, heard: Heard, password: str = "open sesame") -> Iterator[EventLink]:
+def listening(
+    device: OnvifDevice, heard: Heard, password: str = "open sesame", clock: Clock | None = None
+) -> Iterator[EventLink]:
     config = EventLinkConfig(
         camera_id="gate",
         host="127.0.0.1",
@@ -54,7 +57,7 @@ def listening(device: OnvifDevice, heard: Heard, password: str = "open sesame") 
         password=password,
         allowed_networks=LOOPBACK,
     )
-    link = EventLink(config, heard, clock=SystemClock(), backoff=Backoff(first_s=0.05, limit_s=0.1))
+    link = EventLink(config, heard, clock=clock or SystemClock(), backoff=Backoff(first_s=0.05, limit_s=0.1))
     link.start()
     try:
         yield link
@@ -123,6 +126,24 @@ def test_a_rebooted_camera_is_subscribed_to_again() -> None:
         until(lambda: device.asked.count("CreatePullPointSubscription") == 2)
         device.say(MOTION, {"IsMotion": "1"})
         assert heard.wait(1)[0].kind is EventKind.MOTION
+
+
+def test_a_subscription_is_renewed_in_time(clock: FakeClock) -> None:
+    """A minute before it ends; where the camera knows no renewal, it is made anew and the old one ended."""
+    heard = Heard()
+    with OnvifDevice() as device, listening(device, heard, clock=clock) as link:
+        until(lambda: "PullMessages" in device.asked)
+        assert "Renew" not in device.asked
+        clock.advance(245)
+        device.say(MOTION, {"IsMotion": "true"})
+        until(lambda: "Renew" in device.asked)
+        assert device.asked.count("CreatePullPointSubscription") == 1
+        device.options.instead["Renew"] = saying("HTTP/1.1 400 Bad Request\nContent-Length: 0")
+        clock.advance(245)
+        device.say(MOTION, {"IsMotion": "false"})
+        until(lambda: device.asked.count("CreatePullPointSubscription") == 2)
+        until(lambda: link.stats().subscribed)
+        assert len(device.subscriptions) == 1
 
 
 @pytest.mark.parametrize(
