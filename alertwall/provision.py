@@ -109,6 +109,8 @@ def _camera(conn: StoreConnection, box: SecretBox, applied: Applied, id: str, sa
         record=said.record,
         retention_days=said.retention_days,
         has_password=bool(said.password),
+        onvif_port=said.onvif_port,
+        onvif_events=said.onvif_events,
     )
     sealed = cameras.seal(box, id, said.password)
     if known is None:

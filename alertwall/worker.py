@@ -14,6 +14,7 @@ import psycopg
 from alertwall import retention
 from alertwall.analysis import Analysis, Found, Opener, opener
 from alertwall.assignment import owner
+from alertwall.camera_events import CameraEvents
 from alertwall.camera_set import CameraSet, Registration
 from alertwall.outbox import Fact, NewEvent, Outbox
 from alertwall.worker_http import WorkerPort
@@ -101,6 +102,7 @@ class Worker:
             health=self._detail,
             dial=dial,
         )
+        self._camera_events = CameraEvents(networks(site.ingest.allowed_networks), clock=clock, put=self._outbox.put)
         self._passwords: dict[tuple[str, int], str] = {}
         self._kept: list[Camera] = []
         self._registrations_due_s = 0.0
@@ -128,6 +130,7 @@ class Worker:
         """End everything in order; what fails is named and holds up nothing after it."""
         self._over.set()
         steps: tuple[Callable[[], object], ...] = (
+            lambda: self._camera_events.close(self._clock.monotonic_s() + STOP_WITHIN_S / 2),
             lambda: self.cameras.close(self._clock.monotonic_s() + STOP_WITHIN_S),
             lambda: self._write(self.cameras.states()),  # the next worker's gap begins at the very last picture
             self._disk.close,
@@ -167,6 +170,7 @@ class Worker:
             "facts_waiting": self._outbox.waiting,
             "disk_waiting_bytes": self._disk.waiting_bytes,
             "analytics": analysis,
+            "camera_events": self._camera_events.detail(),
         }
 
     def _beat(self) -> None:
@@ -221,6 +225,7 @@ class Worker:
                 )
             )
         self.cameras.take(registrations)
+        self._camera_events.take(registrations)
 
     def _password(self, conn: psycopg.Connection[Any], camera: Camera) -> str:
         known = self._passwords.get((camera.id, camera.row_version))

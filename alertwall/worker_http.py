@@ -23,6 +23,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from alertwall.camera_set import CameraSet
 from alertwall.worker_live import serve_live
+from alertwall.worker_onvif import OnvifRoutes
 from alertwall.worker_whip import WhipRoutes, body_of, camera_id_of
 from ingest import clip
 from ingest.address import Network
@@ -89,6 +90,7 @@ class WorkerPort:
             Route("/whep/{peer}", self._stop_watching, methods=["DELETE"]),
             *WhipRoutes(cameras, publishers).routes,
             Route("/probe", self._probe, methods=["POST"]),
+            *OnvifRoutes(cameras, allowed_networks, self._probes).routes,
             WebSocketRoute("/cameras/{camera_id}/live", self._live),
         ]
         self.app: ASGIApp = TokenOnly(Starlette(routes=routes, exception_handlers={AlertwallError: _problem}), token)

@@ -95,6 +95,8 @@ class CameraConfig(Section):
     enabled: bool = Field(default=True, description="Off: not dialled.")
     record: bool = Field(default=True, description="Off: watched and analysed, never written.")
     retention_days: int = Field(default=30, ge=1, le=3650, description="Its recordings are kept so long.")
+    onvif_port: Port | None = Field(default=None, description="Port of its ONVIF service, where it has one.")
+    onvif_events: bool = Field(default=False, description="On: what it detects itself becomes events.")
     zones: dict[str, ZoneConfig] = Field(default_factory=dict, description="By name.")
     tripwires: dict[str, TripwireConfig] = Field(default_factory=dict, description="By name.")
 

@@ -34,6 +34,7 @@ def camera_item(camera: Camera, state: CameraState | None, login: Login) -> dict
         **cameras.registration_json(camera, state),
         "source": shown if technical else None,
         "sub_path": camera.sub_path if technical else None,
+        "onvif_port": camera.onvif_port if technical else None,
     }
 
 

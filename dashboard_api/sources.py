@@ -8,8 +8,8 @@ from ingest.address import check_credential, check_source
 from models.camera import Camera, CameraSource
 from models.errors import BadInput
 
-PLAIN_FIELDS = ("name", "area", "place", "enabled", "record", "retention_days")
-CLEARABLE_FIELDS = ("sub_path", "lat", "lon")
+PLAIN_FIELDS = ("name", "area", "place", "enabled", "record", "retention_days", "onvif_events")
+CLEARABLE_FIELDS = ("sub_path", "lat", "lon", "onvif_port")
 
 
 def source_of(typed: SourceInput, *, sub_path: str | None = None, prefix: str = "source.") -> CameraSource:
@@ -46,6 +46,8 @@ def new_camera(body: CameraCreate) -> Camera:
         enabled=body.enabled,
         record=body.record,
         retention_days=body.retention_days,
+        onvif_port=body.onvif_port,
+        onvif_events=body.onvif_events,
         has_password=bool(body.password),
     )
 

@@ -68,6 +68,8 @@ class Camera:
     record: bool = True
     retention_days: int = 30
     has_password: bool = False
+    onvif_port: int | None = None
+    onvif_events: bool = False
     row_version: int = 1
     created_at: datetime | None = None
     retired_at: datetime | None = None

@@ -31,6 +31,8 @@ class EventKind(StrEnum):
     CAMERA_SILENT = "camera_silent"
     CAMERA_RESTORED = "camera_restored"
     CAMERA_TAMPER = "camera_tamper"
+    MOTION = "motion"
+    DIGITAL_INPUT = "digital_input"
     # alarm units
     PANIC = "panic"
     DURESS = "duress"

@@ -78,6 +78,9 @@ class CameraItem(Answer):
     record: bool
     retention_days: int
     has_password: bool
+    onvif_port: int | None = Field(description="Where its ONVIF service is; only engineers and admins see it.")
+    has_onvif: bool
+    onvif_events: bool = Field(description="Whether what the camera itself detects becomes events.")
     row_version: int
     state: CameraStateItem | None
 
@@ -109,11 +112,13 @@ class CameraCreate(Request):
     enabled: bool = True
     record: bool = True
     retention_days: int = Field(default=30, ge=1, le=3650)
+    onvif_port: int | None = Field(default=None, ge=1, le=65535)
+    onvif_events: bool = False
     password: str = Field(default="", max_length=1024, description="Never shown again.")
 
 
 class CameraChange(Request):
-    """What is not named stays as it is; null for ``sub_path``, ``lat``, ``lon`` clears them."""
+    """What is not named stays as it is; null for ``sub_path``, ``lat``, ``lon``, ``onvif_port`` clears them."""
 
     name: Name | None = None
     area: AreaPath | None = None
@@ -125,6 +130,8 @@ class CameraChange(Request):
     enabled: bool | None = None
     record: bool | None = None
     retention_days: int | None = Field(default=None, ge=1, le=3650)
+    onvif_port: int | None = Field(default=None, ge=1, le=65535)
+    onvif_events: bool | None = None
     password: str | None = Field(default=None, max_length=1024, description="Empty removes it.")
 
 

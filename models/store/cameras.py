@@ -32,7 +32,7 @@ from models.wire import camera_state_json, instant
 
 _CAMERA = SQL(
     "id, name, area, place, scheme, host, port, path, transport, username, sub_path, lat, lon, enabled, record,"
-    " retention_days, password_enc IS NOT NULL, row_version, created_at, retired_at"
+    " retention_days, password_enc IS NOT NULL, row_version, created_at, retired_at, onvif_port, onvif_events"
 )
 _STATE = SQL(
     "camera_id, worker_id, state, reason, since, updated_at, last_frame_at, fps, bitrate_kbps, width_px, height_px,"
@@ -47,16 +47,17 @@ _PAGE = SQL("SELECT {} FROM camera WHERE retired_at IS NULL AND {} AND id > %s O
 _GET = SQL("SELECT {} FROM camera WHERE id = %s").format(_CAMERA)
 _CREATE = SQL(
     "INSERT INTO camera (id, name, area, place, scheme, host, port, path, transport, username, sub_path, lat, lon,"
-    " enabled, record, retention_days, password_enc)"
+    " enabled, record, retention_days, onvif_port, onvif_events, password_enc)"
     " VALUES (%(id)s, %(name)s, %(area)s, %(place)s, %(scheme)s, %(host)s, %(port)s, %(path)s, %(transport)s,"
-    " %(username)s, %(sub_path)s, %(lat)s, %(lon)s, %(enabled)s, %(record)s, %(retention_days)s, %(password_enc)s)"
+    " %(username)s, %(sub_path)s, %(lat)s, %(lon)s, %(enabled)s, %(record)s, %(retention_days)s,"
+    " %(onvif_port)s, %(onvif_events)s, %(password_enc)s)"
     " RETURNING {}"
 ).format(_CAMERA)
 _UPDATE = SQL(
     "UPDATE camera SET name = %(name)s, area = %(area)s, place = %(place)s, scheme = %(scheme)s, host = %(host)s,"
     " port = %(port)s, path = %(path)s, transport = %(transport)s, username = %(username)s, sub_path = %(sub_path)s,"
     " lat = %(lat)s, lon = %(lon)s, enabled = %(enabled)s, record = %(record)s, retention_days = %(retention_days)s,"
-    " row_version = row_version + 1,"
+    " onvif_port = %(onvif_port)s, onvif_events = %(onvif_events)s, row_version = row_version + 1,"
     " password_enc = CASE WHEN %(drop)s THEN NULL ELSE coalesce(%(password_enc)s::bytea, password_enc) END"
     " WHERE id = %(id)s AND retired_at IS NULL AND (%(expected)s::integer IS NULL OR row_version = %(expected)s)"
     " RETURNING {}"
@@ -276,6 +277,8 @@ def registration_json(camera: Camera, state: CameraState | None) -> dict[str, An
         "record": camera.record,
         "retention_days": camera.retention_days,
         "has_password": camera.has_password,
+        "has_onvif": camera.onvif_port is not None,
+        "onvif_events": camera.onvif_events,
         "row_version": camera.row_version,
         "state": camera_state_json(state) if state is not None else None,
     }
@@ -323,6 +326,8 @@ def _camera(row: Any) -> Camera:
         row_version=row[17],
         created_at=row[18],
         retired_at=row[19],
+        onvif_port=row[20],
+        onvif_events=row[21],
     )
 
 
@@ -345,6 +350,8 @@ def _columns(camera: Camera) -> dict[str, Any]:
         "enabled": camera.enabled,
         "record": camera.record,
         "retention_days": camera.retention_days,
+        "onvif_port": camera.onvif_port,
+        "onvif_events": camera.onvif_events,
     }
 
 

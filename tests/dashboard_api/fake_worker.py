@@ -34,6 +34,54 @@ BUSY = "busy"
 HELLO = {"mime": 'video/mp4; codecs="avc1.42c01e"', "width_px": 640, "height_px": 360}
 FRAGMENTS = [b"init-segment", b"fragment-1", b"fragment-2"]
 
+ONVIF: dict[str, dict[str, Any]] = {
+    "discover": {
+        "found": [{"name": "Gate", "host": "10.1.2.3", "port": 80, "scopes": ["onvif://x"]}],
+        "outside": 1,
+        "ignored": 2,
+    },
+    "describe": {
+        "problem": None,
+        "manufacturer": "Make",
+        "model": "M",
+        "firmware": "1",
+        "clock_skew_s": 0.4,
+        "profiles": [
+            {
+                "token": "main",
+                "name": "Main",
+                "codec": "h264",
+                "width_px": 1920,
+                "height_px": 1080,
+                "fps": 25.0,
+                "gop_frames": 50,
+                "keyframe_interval_s": 2.0,
+                "source": {
+                    "scheme": "rtsp",
+                    "host": "10.1.2.3",
+                    "port": 554,
+                    "path": "/main",
+                    "transport": "tcp",
+                    "username": "viewer",
+                },
+            }
+        ],
+        "main": 0,
+        "sub": None,
+        "snapshot": True,
+        "events": True,
+        "ptz": False,
+    },
+    "acceptance": {
+        "passed": False,
+        "checks": [
+            {"name": "codec", "ok": True, "found": "h264", "expected": "h264 or h265"},
+            {"name": "clock_skew_s", "ok": False, "found": "3600", "expected": "at most 5 either way"},
+        ],
+    },
+    "presets": {"items": [{"token": "1", "name": "Gate"}]},
+}
+
 
 class _Dying(Response):
     """Announces a whole clip, sends half of it, and closes."""
@@ -57,6 +105,8 @@ class FakeWorker(Served):
         self.free = threading.Event()
         """While it is clear, clips and snapshots are not answered."""
         self.free.set()
+        self.refusal: tuple[int, str] | None = None
+        """What it says, with which status, to whatever is asked of ONVIF."""
         routes = [
             Route("/cameras/{id}/snapshot.jpg", self._snapshot),
             Route("/cameras/{id}/clip.mp4", self._clip),
@@ -65,6 +115,8 @@ class FakeWorker(Served):
             Route("/cameras/{id}/whip", self._whip, methods=["POST", "DELETE"]),
             Route("/cameras/{id}/whip/{session}", self._session, methods=["PATCH", "DELETE"]),
             Route("/probe", self._probe, methods=["POST"]),
+            Route("/onvif/{what}", self._onvif, methods=["POST"]),
+            Route("/cameras/{id}/{what:path}", self._onvif, methods=["GET", "POST"]),
             WebSocketRoute("/cameras/{id}/live", self._live),
         ]
         super().__init__(Starlette(routes=routes))
@@ -151,6 +203,17 @@ class FakeWorker(Served):
                 "snapshot_b64": "/9j/",
                 "open_s": 0.2,
             }
+        )
+
+    async def _onvif(self, request: Request) -> Response:
+        refused = self._knows(request)
+        if request.method == "POST":
+            self.probed.append(await request.json())
+        if refused is None and self.refusal:
+            return JSONResponse({"problem": self.refusal[1]}, self.refusal[0])
+        what = request.path_params["what"]
+        return refused or JSONResponse(
+            {} if request.path_params.get("id") and request.method == "POST" else ONVIF[what]
         )
 
     async def _live(self, websocket: WebSocket) -> None:

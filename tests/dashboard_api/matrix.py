@@ -22,6 +22,7 @@ DESK = frozenset({"operator", "dispatcher", "admin"})
 DISPATCH = frozenset({"dispatcher", "admin"})
 TECHNICAL = frozenset({"engineer", "admin"})
 WATCH = frozenset({"operator", "dispatcher", "engineer", "admin"})
+TURNERS = frozenset({"operator", "engineer", "admin"})
 ADMIN = frozenset({"admin"})
 PHONE = frozenset({"patrol"})
 ANYBODY = frozenset({*ALL, "patrol", "anonymous"})
@@ -73,6 +74,11 @@ EXPECTED: dict[str, Expected] = {
     "list_cameras": Expected(ALL, lists="camera"),
     "create_camera": Expected(TECHNICAL, 201, {"id": "NEW", "name": "N", "source": SOURCE}, area_in_body="area"),
     "probe_camera": Expected(TECHNICAL, body=dict(SOURCE)),
+    "discover_cameras": Expected(TECHNICAL, body={}),
+    "describe_camera": Expected(TECHNICAL, body={"host": "10.1.2.3"}),
+    "accept_camera": Expected(TECHNICAL),
+    "list_presets": Expected(TURNERS),
+    "turn_camera": Expected(TURNERS, 204, {"preset": "1"}),
     "get_camera": Expected(ALL),
     "change_camera": Expected(TECHNICAL, body={"name": "Renamed"}, headers={"If-Match": '"1"'}),
     "retire_camera": Expected(TECHNICAL, 204),

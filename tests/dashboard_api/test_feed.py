@@ -113,7 +113,7 @@ def test_registrations_are_told_as_the_lists_show_them(world: World, served: Ser
         assert told == {
             name: value
             for name, value in engineer.get(f"/api/v1/cameras/{camera.id}").json().items()
-            if name not in ("source", "sub_path")
+            if name not in ("source", "sub_path", "onvif_port")
         }
         world.camera_state(camera.id)
         state = sse.until("camera", state="streaming")[-1].body

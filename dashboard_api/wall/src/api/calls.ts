@@ -7,13 +7,16 @@ import type {
   AuditRow,
   Camera,
   CreatedUnit,
+  Discovery,
   Disposition,
   EventItem,
   Incident,
   IncidentDetail,
   Me,
   Page,
+  OnvifCamera,
   Patrol,
+  Preset,
   Probe,
   PublishToken,
   Readiness,
@@ -75,6 +78,11 @@ export const retireCamera = (item: Camera) =>
 export const newPublishToken = (item: Camera) =>
   call<PublishToken>(`cameras/${id(item.id)}/publish-token`, { method: "POST", body: {} });
 export const probe = (body: Record<string, unknown>) => call<Probe>("cameras/probe", { method: "POST", body });
+export const discover = () => call<Discovery>("cameras/discover", { method: "POST", body: {} });
+export const onvif = (body: Record<string, unknown>) => call<OnvifCamera>("cameras/onvif", { method: "POST", body });
+export const presets = (camera_id: string) => call<{ items: Preset[] }>(`cameras/${id(camera_id)}/presets`);
+export const turn = (camera_id: string, preset: string) =>
+  call<void>(`cameras/${id(camera_id)}/turn`, { method: "POST", body: { preset } });
 export const rules = (camera_id: string) => all<Rule>(`cameras/${id(camera_id)}/rules`);
 export const addRule = (camera_id: string, body: unknown) =>
   call<Rule>(`cameras/${id(camera_id)}/rules`, { method: "POST", body });

@@ -272,6 +272,106 @@ export interface paths {
         patch: operations["change_camera"];
         trace?: never;
     };
+    "/api/v1/cameras/discover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Discover Cameras
+         * @description Ask the networks, or some hosts, for ONVIF cameras; takes some seconds.
+         */
+        post: operations["discover_cameras"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/onvif": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Describe Camera
+         * @description Ask an ONVIF camera for its profiles, before it is registered.
+         */
+        post: operations["describe_camera"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{camera_id}/acceptance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Accept Camera
+         * @description Look at a registered camera anew: each figure beside what is expected of it.
+         */
+        get: operations["accept_camera"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{camera_id}/presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Presets
+         * @description List the places that a camera can be turned to.
+         */
+        get: operations["list_presets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{camera_id}/turn": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Turn Camera
+         * @description Turn a camera to one of its presets.
+         */
+        post: operations["turn_camera"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cameras/{camera_id}/rules": {
         parameters: {
             query?: never;
@@ -1135,6 +1235,34 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** Acceptance */
+        Acceptance: {
+            /** Camera Id */
+            camera_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Passed */
+            passed: boolean;
+            /** Checks */
+            checks: components["schemas"]["AcceptanceCheck"][];
+        };
+        /** AcceptanceCheck */
+        AcceptanceCheck: {
+            /** Name */
+            name: string;
+            /**
+             * Ok
+             * @description Null where nothing could be looked at.
+             */
+            ok: boolean | null;
+            /** Found */
+            found: string;
+            /** Expected */
+            expected: string;
+        };
         /** AreaCreate */
         AreaCreate: {
             /** Path */
@@ -1257,7 +1385,7 @@ export interface components {
         };
         /**
          * CameraChange
-         * @description What is not named stays as it is; null for ``sub_path``, ``lat``, ``lon`` clears them.
+         * @description What is not named stays as it is; null for ``sub_path``, ``lat``, ``lon``, ``onvif_port`` clears them.
          */
         CameraChange: {
             /** Name */
@@ -1279,6 +1407,10 @@ export interface components {
             record?: boolean | null;
             /** Retention Days */
             retention_days?: number | null;
+            /** Onvif Port */
+            onvif_port?: number | null;
+            /** Onvif Events */
+            onvif_events?: boolean | null;
             /**
              * Password
              * @description Empty removes it.
@@ -1320,6 +1452,13 @@ export interface components {
              * @default 30
              */
             retention_days: number;
+            /** Onvif Port */
+            onvif_port?: number | null;
+            /**
+             * Onvif Events
+             * @default false
+             */
+            onvif_events: boolean;
             /**
              * Password
              * @description Never shown again.
@@ -1353,6 +1492,18 @@ export interface components {
             retention_days: number;
             /** Has Password */
             has_password: boolean;
+            /**
+             * Onvif Port
+             * @description Where its ONVIF service is; only engineers and admins see it.
+             */
+            onvif_port: number | null;
+            /** Has Onvif */
+            has_onvif: boolean;
+            /**
+             * Onvif Events
+             * @description Whether what the camera itself detects becomes events.
+             */
+            onvif_events: boolean;
             /** Row Version */
             row_version: number;
             state: components["schemas"]["CameraStateItem"] | null;
@@ -1429,6 +1580,40 @@ export interface components {
          * @enum {string}
          */
         Direction: "left_to_right" | "right_to_left" | "both";
+        /** DiscoverAnswer */
+        DiscoverAnswer: {
+            /** Items */
+            items: components["schemas"]["DiscoveredItem"][];
+            /**
+             * Outside
+             * @description How many answers came from outside the site's camera networks.
+             */
+            outside: number;
+            /**
+             * Ignored
+             * @description How many answers could not be used.
+             */
+            ignored: number;
+        };
+        /** DiscoverRequest */
+        DiscoverRequest: {
+            /**
+             * Hosts
+             * @description Ask only these, not the whole network.
+             */
+            hosts?: string[];
+        };
+        /** DiscoveredItem */
+        DiscoveredItem: {
+            /** Name */
+            name: string;
+            /** Host */
+            host: string;
+            /** Port */
+            port: number;
+            /** Scopes */
+            scopes: string[];
+        };
         /** Dispatch */
         Dispatch: {
             /** Patrol Id */
@@ -1530,7 +1715,7 @@ export interface components {
          * EventKind
          * @enum {string}
          */
-        EventKind: "intrusion" | "line_crossing" | "camera_silent" | "camera_restored" | "camera_tamper" | "panic" | "duress" | "fire" | "medical" | "gas" | "water" | "burglary" | "unit_tamper" | "restore" | "battery_low" | "mains_lost" | "unit_trouble" | "armed" | "disarmed" | "bypass" | "test" | "unknown_code" | "unit_silent" | "unit_offline" | "unit_online" | "clock_trouble" | "spoof" | "flood" | "mass_outage" | "part_down" | "part_restored" | "not_understood";
+        EventKind: "intrusion" | "line_crossing" | "camera_silent" | "camera_restored" | "camera_tamper" | "motion" | "digital_input" | "panic" | "duress" | "fire" | "medical" | "gas" | "water" | "burglary" | "unit_tamper" | "restore" | "battery_low" | "mains_lost" | "unit_trouble" | "armed" | "disarmed" | "bypass" | "test" | "unknown_code" | "unit_silent" | "unit_offline" | "unit_online" | "clock_trouble" | "spoof" | "flood" | "mass_outage" | "part_down" | "part_restored" | "not_understood";
         /** EventList */
         EventList: {
             /** Items */
@@ -1751,6 +1936,89 @@ export interface components {
             /** Username */
             username: string;
         };
+        /**
+         * OnvifAnswer
+         * @description What the camera says of itself, as far as it got, and why it got no further.
+         */
+        OnvifAnswer: {
+            /** Problem */
+            problem: string | null;
+            /** Manufacturer */
+            manufacturer: string;
+            /** Model */
+            model: string;
+            /** Firmware */
+            firmware: string;
+            /**
+             * Clock Skew S
+             * @description How far its clock is ahead of ours.
+             */
+            clock_skew_s: number | null;
+            /** Profiles */
+            profiles: components["schemas"]["OnvifProfile"][];
+            /**
+             * Main
+             * @description Which of the profiles to record.
+             */
+            main: number | null;
+            /**
+             * Sub
+             * @description Which of the profiles to analyse, where one is on the main one's port.
+             */
+            sub: number | null;
+            /** Snapshot */
+            snapshot: boolean;
+            /** Events */
+            events: boolean;
+            /** Ptz */
+            ptz: boolean;
+        };
+        /** OnvifProfile */
+        OnvifProfile: {
+            /** Token */
+            token: string;
+            /** Name */
+            name: string;
+            /** Codec */
+            codec: string | null;
+            /** Width Px */
+            width_px: number | null;
+            /** Height Px */
+            height_px: number | null;
+            /** Fps */
+            fps: number | null;
+            /** Gop Frames */
+            gop_frames: number | null;
+            /** Keyframe Interval S */
+            keyframe_interval_s: number | null;
+            /** @description Null when the camera gave no address that may be dialled. */
+            source: components["schemas"]["Source"] | null;
+        };
+        /** OnvifRequest */
+        OnvifRequest: {
+            /** Host */
+            host: string;
+            /**
+             * Port
+             * @default 80
+             */
+            port: number;
+            /**
+             * Username
+             * @default
+             */
+            username: string;
+            /**
+             * Password
+             * @default
+             */
+            password: string;
+            /**
+             * Camera Id
+             * @description Use the password this camera already has.
+             */
+            camera_id?: string | null;
+        };
         /** PairRequest */
         PairRequest: {
             /** Code */
@@ -1925,6 +2193,18 @@ export interface components {
          * @enum {string}
          */
         PatrolState: "available" | "dispatched" | "en_route" | "on_scene" | "off_duty";
+        /** PresetItem */
+        PresetItem: {
+            /** Token */
+            token: string;
+            /** Name */
+            name: string;
+        };
+        /** PresetList */
+        PresetList: {
+            /** Items */
+            items: components["schemas"]["PresetItem"][];
+        };
         /**
          * ProbeAnswer
          * @description What the camera showed, or why it showed nothing.
@@ -2405,6 +2685,14 @@ export interface components {
          * @enum {string}
          */
         Transport: "tcp" | "udp";
+        /** TurnRequest */
+        TurnRequest: {
+            /**
+             * Preset
+             * @description The token of one of its presets.
+             */
+            preset: string;
+        };
         /**
          * UnitChange
          * @description What is not named stays as it is; null for ``lat`` and ``lon`` clears them.
@@ -3298,6 +3586,167 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["CameraItem"];
                 };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    discover_cameras: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiscoverRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiscoverAnswer"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    describe_camera: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OnvifRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OnvifAnswer"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accept_camera: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Acceptance"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_presets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PresetList"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    turn_camera: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TurnRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem (RFC 9457) */
             default: {

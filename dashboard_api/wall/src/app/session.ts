@@ -3,15 +3,15 @@
 import { createContext, useContext } from "react";
 import type { Me, Role } from "../api/types";
 
-export type Ability = "handle" | "dispatch" | "register" | "administer" | "watch";
+export type Ability = "handle" | "dispatch" | "register" | "administer" | "watch" | "turn";
 
-/** `watch`: look through a camera now. Everybody may look at what was. */
+/** `watch`: look through a camera now; `turn`: point it elsewhere. Everybody may look at what was. */
 const ABILITIES: Record<Role, readonly Ability[]> = {
-  operator: ["handle", "watch"],
+  operator: ["handle", "watch", "turn"],
   dispatcher: ["handle", "dispatch", "watch"],
-  engineer: ["register", "watch"],
+  engineer: ["register", "watch", "turn"],
   analyst: [],
-  admin: ["handle", "dispatch", "register", "administer", "watch"],
+  admin: ["handle", "dispatch", "register", "administer", "watch", "turn"],
 };
 
 export function can(me: Me, ability: Ability): boolean {

@@ -8,6 +8,7 @@ import { useStore } from "../live/hooks";
 import { AreaInput } from "../ui/AreaInput";
 import { errorText, ErrorText } from "../ui/bits";
 import { isOvertaken, numberOrNull, useForm } from "../ui/useForm";
+import { FindCameras } from "./FindCameras";
 import { ProbeCard } from "./ProbeCard";
 import { PublishTokenCard } from "./PublishToken";
 import { Password } from "../ui/Password";
@@ -25,6 +26,8 @@ const DEFAULT_PORTS: Record<string, number> = {
 };
 const FILE_HOST = "localhost";
 const PUSHED = { scheme: "whip", host: "", port: 0, path: "/", transport: "tcp", username: "" };
+
+const ONVIF_PORT = 80;
 
 export function CameraForm({ camera: given, onDone }: { camera: Camera | null; onDone?: () => void }) {
   const words = useWords();
@@ -97,6 +100,8 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
         sub_path: pushes ? null : values.sub_path.trim() || null,
         lat: numberOrNull(values.lat),
         lon: numberOrNull(values.lon),
+        onvif_port: numberOrNull(values.onvif_port),
+        onvif_events: values.onvif_events,
         record: values.record,
         retention_days: values.retention_days,
         enabled: values.enabled,
@@ -218,6 +223,13 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
                   data-testid="camera-password"
                   {...form.text("password")}
                 />
+                <TextInput
+                  label={t("onvif.port")}
+                  placeholder={t("onvif.port_hint")}
+                  inputMode="numeric"
+                  data-testid="camera-onvif-port"
+                  {...form.text("onvif_port")}
+                />
               </>
             )}
           </section>
@@ -257,6 +269,13 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
                 data-testid="camera-record"
               />
               <Switch
+                label={t("onvif.events")}
+                checked={values.onvif_events}
+                disabled={values.onvif_port.trim() === ""}
+                onChange={(event) => form.set("onvif_events", event.currentTarget.checked)}
+                data-testid="camera-onvif-events"
+              />
+              <Switch
                 label={t("common.enabled")}
                 checked={values.enabled}
                 onChange={(event) => form.set("enabled", event.currentTarget.checked)}
@@ -288,7 +307,27 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
           </div>
         </div>
         {!pushes && (
-          <ProbeCard probe={probe} probing={probing} canProbe={address.host !== ""} onProbe={() => void runProbe()} />
+          <div style={{ display: "grid", gap: 16, alignContent: "start" }}>
+            <FindCameras
+              device={{
+                host: address.host,
+                port: numberOrNull(values.onvif_port) ?? ONVIF_PORT,
+                username: values.username,
+                password: values.password,
+                ...(camera && values.password === "" ? { camera_id: camera.id } : {}),
+              }}
+              onChoose={(found) => {
+                form.set("host", found.host);
+                form.set("onvif_port", String(found.port));
+                if (values.name === "") form.set("name", found.name);
+              }}
+              onFill={(filled) => {
+                for (const name of ["scheme", "port", "path", "sub_path"] as const) form.set(name, filled[name]);
+                if (values.onvif_port.trim() === "") form.set("onvif_port", String(ONVIF_PORT));
+              }}
+            />
+            <ProbeCard probe={probe} probing={probing} canProbe={address.host !== ""} onProbe={() => void runProbe()} />
+          </div>
         )}
       </form>
     </div>
@@ -313,6 +352,8 @@ function valuesOf(camera: Camera | null) {
     sub_path: camera?.sub_path ?? "",
     lat: String(camera?.lat ?? ""),
     lon: String(camera?.lon ?? ""),
+    onvif_port: String(camera?.onvif_port ?? ""),
+    onvif_events: camera?.onvif_events ?? false,
     record: camera?.record ?? true,
     retention_days: camera?.retention_days ?? 30,
     enabled: camera?.enabled ?? true,

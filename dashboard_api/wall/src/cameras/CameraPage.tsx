@@ -14,11 +14,13 @@ import { labelOf } from "../ui/detail";
 import { useAreaNames } from "../wall/names";
 import { CameraForm } from "./CameraForm";
 import { LinkState, pictureOf } from "./CamerasPage";
+import { Presets } from "./Presets";
 import { RulesPanel } from "./RulesPanel";
 
 export function CameraPage({ camera }: { camera: Camera }) {
   const { t, said, say } = useWords();
   const mayWatch = useCan("watch");
+  const mayTurn = useCan("turn");
   const mayRegister = useCan("register");
   const areas = useAreaNames();
   const [editing, setEditing] = useState(false);
@@ -66,6 +68,7 @@ export function CameraPage({ camera }: { camera: Camera }) {
               ← {t("camera.live")}
             </button>
           )}
+          {camera.has_onvif && mayTurn && <Presets camera={camera.id} />}
           <RulesPanel camera={camera} />
         </div>
         <div style={{ display: "grid", gap: 16 }}>

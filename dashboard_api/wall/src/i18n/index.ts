@@ -7,11 +7,12 @@ import * as common from "./common";
 import * as desk from "./desk";
 import * as kinds from "./kinds";
 import { actionInChinese, keyInChinese, labelInChinese, saidInChinese, spaced } from "./said";
+import * as onvif from "./onvif";
 import * as wall from "./wall";
 
-const en = { ...kinds.en, ...common.en, ...wall.en, ...assets.en, ...desk.en };
+const en = { ...kinds.en, ...common.en, ...wall.en, ...assets.en, ...desk.en, ...onvif.en };
 export type Key = keyof typeof en;
-const zh: Record<Key, string> = { ...kinds.zh, ...common.zh, ...wall.zh, ...assets.zh, ...desk.zh };
+const zh: Record<Key, string> = { ...kinds.zh, ...common.zh, ...wall.zh, ...assets.zh, ...desk.zh, ...onvif.zh };
 
 export const DICTIONARIES: Record<Language, Record<Key, string>> = { en, "zh-CN": zh };
 export const LANGUAGES: { value: Language; label: string }[] = [
