@@ -11,6 +11,7 @@ from models.area import any_covers
 from models.event import Event
 from models.incident import EntryKind, Incident, IncidentEntry
 from models.store import events
+from models.store.incidents import entry_of
 
 EVENTS_SHOWN_MAX = 200
 """Of an incident that counts more, the first and the newest half."""
@@ -50,7 +51,7 @@ def read(conn: Connection[Any], incident: Incident, areas: Sequence[str]) -> Inc
     values = {"id": incident.id, "half": EVENTS_SHOWN_MAX // 2, "steps": STEPS_SHOWN_MAX}
     keys = conn.execute(_KEYS, values).fetchall()
     joined = events.get_many(conn, [(time, id) for time, id in keys])
-    entries = [_entry(row) for row in conn.execute(_ENTRIES, values)]
+    entries = [entry_of(row) for row in conn.execute(_ENTRIES, values)]
     area_of = {event.id: event.area for event in joined}
     missing = [entry.event_id for entry in entries if entry.event_id is not None and entry.event_id not in area_of]
     area_of |= _areas(conn, missing)
@@ -73,16 +74,3 @@ def _may_see(entry: IncidentEntry, incident: Incident, area_of: dict[UUID, str],
     if area is None:  # older than events are kept
         return bool(entry.detail.get("source_id") == incident.source_id)
     return any_covers(areas, area)
-
-
-def _entry(row: Sequence[Any]) -> IncidentEntry:
-    return IncidentEntry(
-        id=row[0],
-        incident_id=row[1],
-        at=row[2],
-        kind=EntryKind(row[3]),
-        actor=row[4],
-        text=row[5],
-        event_id=row[6],
-        detail=row[7],
-    )

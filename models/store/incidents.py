@@ -128,6 +128,20 @@ def active_sources(conn: Connection, kind: EventKind) -> set[str]:
     return {row[0] for row in rows}
 
 
+def entry_of(row: Sequence[Any]) -> IncidentEntry:
+    """Return the entry of a row with an entry's columns in the order of its fields."""
+    return IncidentEntry(
+        id=row[0],
+        incident_id=row[1],
+        at=row[2],
+        kind=EntryKind(row[3]),
+        actor=row[4],
+        text=row[5],
+        event_id=row[6],
+        detail=row[7],
+    )
+
+
 def entries(conn: Connection, incident_id: int) -> list[IncidentEntry]:
     """Return what happened to one incident, oldest first."""
     rows = conn.execute(
@@ -135,19 +149,7 @@ def entries(conn: Connection, incident_id: int) -> list[IncidentEntry]:
            WHERE incident_id = %s ORDER BY id""",
         (incident_id,),
     )
-    return [
-        IncidentEntry(
-            id=row[0],
-            incident_id=row[1],
-            at=row[2],
-            kind=EntryKind(row[3]),
-            actor=row[4],
-            text=row[5],
-            event_id=row[6],
-            detail=row[7],
-        )
-        for row in rows
-    ]
+    return [entry_of(row) for row in rows]
 
 
 def claim(

@@ -10,6 +10,7 @@ from models.patrol import Assignment, AssignmentState
 from models.store import areas as area_store
 from models.store.audit import AuditRow
 from models.store.paging import number_cursor
+from models.store.patrols import assignment_of
 from models.store.quarantine import QuarantinedMessage
 
 _AUDIT = SQL(
@@ -71,23 +72,5 @@ def errands_page(
     before = number_cursor(cursor)
     wanted = None if states is None else [str(state) for state in states]
     rows = conn.execute(_ERRANDS, (before, before, wanted, wanted, list(areas), limit + 1)).fetchall()
-    found = [
-        Assignment(
-            id=row[0],
-            incident_id=row[1],
-            patrol_id=row[2],
-            state=AssignmentState(row[3]),
-            note=row[4],
-            assigned_by=row[5],
-            queued_at=row[6],
-            answer_by=row[7],
-            delivered_at=row[8],
-            answered_at=row[9],
-            on_scene_at=row[10],
-            ended_at=row[11],
-            decline_reason=row[12],
-            patrol_name=row[13],
-        )
-        for row in rows[:limit]
-    ]
+    found = [assignment_of(row) for row in rows[:limit]]
     return found, str(found[-1].id) if len(rows) > limit else None

@@ -67,7 +67,8 @@ def _patrol(row: Sequence[Any]) -> Patrol:
     )
 
 
-def _assignment(row: Sequence[Any]) -> Assignment:
+def assignment_of(row: Sequence[Any]) -> Assignment:
+    """Return the assignment of a row with an assignment's columns and its patrol's name."""
     return Assignment(
         id=row[0],
         incident_id=row[1],
@@ -206,18 +207,18 @@ def assign(
 def get_assignment(conn: Connection, assignment_id: int) -> Assignment | None:
     """Return one assignment."""
     row = conn.execute(_GET_ASSIGNMENT, (assignment_id,)).fetchone()
-    return _assignment(row) if row else None
+    return assignment_of(row) if row else None
 
 
 def of_incident(conn: Connection, incident_id: int) -> list[Assignment]:
     """Return all assignments of an incident, oldest first."""
-    return [_assignment(row) for row in conn.execute(_OF_INCIDENT, (incident_id,))]
+    return [assignment_of(row) for row in conn.execute(_OF_INCIDENT, (incident_id,))]
 
 
 def of_patrol(conn: Connection, patrol_id: str, *, open_only: bool = False, limit: int = 50) -> list[Assignment]:
     """Return a patrol's assignments, newest first."""
     values = {"patrol_id": patrol_id, "open_only": open_only, "open": _OPEN, "limit": limit}
-    return [_assignment(row) for row in conn.execute(_OF_PATROL, values)]
+    return [assignment_of(row) for row in conn.execute(_OF_PATROL, values)]
 
 
 def due(conn: Connection, now: datetime, *, limit: int = 100) -> list[int]:
