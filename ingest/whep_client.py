@@ -172,6 +172,10 @@ class WhepClient:
             if len(said) > SDP_MAX_BYTES:
                 raise LinkFailure(self.peer, "an answer that is too long")
             return response.status, response.headers.get("Location", ""), said
+        except ConnectionRefusedError:
+            raise LinkFailure(self.peer, "connection refused") from None
+        except TimeoutError:
+            raise LinkFailure(self.peer, "no answer in time") from None
         except (OSError, http.client.HTTPException) as error:
             raise LinkFailure(self.peer, f"cannot be asked ({type(error).__name__})") from error
         finally:

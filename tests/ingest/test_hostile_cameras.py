@@ -230,8 +230,10 @@ def test_probe_tells_problems_and_never_raises() -> None:
     assert "VP8 is not H.264" in told.problem
     outside = CameraSource(scheme=Scheme.RTSP, host="169.254.169.254", port=80, path="/")
     assert "camera networks" in probe(outside, "", allowed_networks=LOOPBACK).problem
-    other = CameraSource(scheme=Scheme.WHEP, host="127.0.0.1", port=80, path="/")
-    assert "rtsp, rtsps, http" in probe(other, "", allowed_networks=LOOPBACK).problem
+    pushed = CameraSource(scheme=Scheme.WHIP, host="", port=0, path="/")
+    assert "one that is dialled" in probe(pushed, "", allowed_networks=LOOPBACK).problem
+    closed = CameraSource(scheme=Scheme.WHEP, host="127.0.0.1", port=1, path="/")
+    assert probe(closed, "", allowed_networks=LOOPBACK).problem == "connection refused"
     assert "password" in probe(source(1), "a\r\nb", allowed_networks=LOOPBACK).problem
 
 
