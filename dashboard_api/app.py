@@ -19,6 +19,7 @@ from dashboard_api.peers import Peers
 from dashboard_api.policy import check_routes
 from dashboard_api.routes import (
     areas,
+    bulk,
     cameras,
     events,
     feeds,
@@ -49,6 +50,7 @@ MODULES = (
     users,
     areas,
     cameras,
+    bulk,
     onvif,
     rules,
     media,

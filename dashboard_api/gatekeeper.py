@@ -22,10 +22,13 @@ from dashboard_api.refusals import ForeignOrigin, TooLarge, WrongContentType
 from models.errors import AlertwallError, BadInput
 
 BODY_MAX_BYTES = 256 * 1024
+BULK_PATH = "/api/v1/cameras/bulk"
+BULK_MAX_BYTES = 2 * 1024 * 1024
 BODY_TIMEOUT_S = 20.0
 URL_MAX_CHARS = 8192
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CONTENT_TYPES = frozenset({"application/json"})
+BULK_TYPES = CONTENT_TYPES | {"text/csv"}  # neither can a form of another site send
 SDP_TYPES = frozenset({"application/sdp"})
 SDP_PATH = re.compile(r"/api/v1/cameras/[^/]+/wh[ei]p")
 FRAGMENT_TYPES = frozenset({"application/trickle-ice-sdpfrag"})
@@ -137,8 +140,9 @@ class Gatekeeper:
         if not (pushes and "authorization" in headers):
             self._check_page(headers)
         length = headers.get("content-length")
-        if length is not None and not (length.isascii() and length.isdigit() and int(length) <= BODY_MAX_BYTES):
-            raise TooLarge(f"at most {BODY_MAX_BYTES} bytes")
+        most = _most_bytes(scope["path"])
+        if length is not None and not (length.isascii() and length.isdigit() and int(length) <= most):
+            raise TooLarge(f"at most {most} bytes")
         if length not in (None, "0") or "transfer-encoding" in headers:
             kind = headers.get("content-type", "").partition(";")[0].strip().lower()
             wanted = _wanted_types(scope["method"], scope["path"])
@@ -178,7 +182,13 @@ class Gatekeeper:
             raise ForeignOrigin("a page of another site may not do this")
 
 
+def _most_bytes(path: str) -> int:
+    return BULK_MAX_BYTES if path == BULK_PATH else BODY_MAX_BYTES
+
+
 def _wanted_types(method: str, path: str) -> frozenset[str]:
+    if path == BULK_PATH:
+        return BULK_TYPES
     if SDP_PATH.fullmatch(path):
         return SDP_TYPES
     return FRAGMENT_TYPES if method == "PATCH" and PUBLISHER_PATH.fullmatch(path) else CONTENT_TYPES
@@ -188,7 +198,7 @@ def _bounded(scope: Scope, receive: Receive) -> Receive:
     """Return a receive that gives up on a body that is too long or too slow."""
     if scope["method"] in SAFE_METHODS:
         return receive
-    seen_bytes, done = 0, False
+    seen_bytes, done, most = 0, False, _most_bytes(scope["path"])
     loop = asyncio.get_running_loop()
     deadline_s = loop.time() + BODY_TIMEOUT_S
 
@@ -204,8 +214,8 @@ def _bounded(scope: Scope, receive: Receive) -> Receive:
             raise HTTPException(408, "the body came too slowly") from None
         seen_bytes += len(message.get("body", b""))
         done = not message.get("more_body", False)
-        if seen_bytes > BODY_MAX_BYTES:
-            raise HTTPException(413, f"at most {BODY_MAX_BYTES} bytes")
+        if seen_bytes > most:
+            raise HTTPException(413, f"at most {most} bytes")
         return message
 
     return bounded

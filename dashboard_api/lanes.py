@@ -45,6 +45,8 @@ PUBLISHERS = Lane("publishers", threads=4, waiting_max=64)
 PICTURES = Lane("pictures", threads=16, waiting_max=500)
 CLIPS = Lane("clips", threads=16, waiting_max=200)
 PROBES = Lane("probes", threads=4, waiting_max=20)
+BULK = Lane("bulk registrations", threads=1, waiting_max=8)
+"""A thousand cameras are checked and written in about a second; the queries of the wall come between."""
 SIGN_INS = Lane("sign-ins", threads=4, waiting_max=100)
 """Each check of a password takes 19 MiB and some 20 ms of a core; guessers may not have all of them."""
 REPLAYS = Lane("replays", threads=4, waiting_max=5000)

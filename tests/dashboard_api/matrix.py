@@ -73,6 +73,10 @@ EXPECTED: dict[str, Expected] = {
     "create_area": Expected(TECHNICAL, 201, {"name": "New"}, area_in_body="path"),
     "list_cameras": Expected(ALL, lists="camera"),
     "create_camera": Expected(TECHNICAL, 201, {"id": "NEW", "name": "N", "source": SOURCE}, area_in_body="area"),
+    "bulk_cameras": Expected(
+        TECHNICAL, body={"items": [{"id": "many-1", "name": "N", "area": OWN, "source": SOURCE}]}, query="?dry_run=true"
+    ),
+    "bulk_template": Expected(TECHNICAL),
     "probe_camera": Expected(TECHNICAL, body=dict(SOURCE)),
     "discover_cameras": Expected(TECHNICAL, body={}),
     "describe_camera": Expected(TECHNICAL, body={"host": "10.1.2.3"}),

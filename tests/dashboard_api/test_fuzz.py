@@ -123,7 +123,7 @@ def _body_fields(operation: str) -> list[str]:
     for one in (schema, *schema.get("anyOf", ())):
         if "$ref" in one:
             return list(promised()["components"]["schemas"][one["$ref"].rpartition("/")[2]]["properties"])
-    return []
+    return list(schema.get("properties", ()))
 
 
 def _encoded(text: str) -> str:

@@ -272,6 +272,46 @@ export interface paths {
         patch: operations["change_camera"];
         trace?: never;
     };
+    "/api/v1/cameras/bulk/template.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Bulk Template
+         * @description Return a CSV file to fill in: the columns of a camera and one example line.
+         */
+        get: operations["bulk_template"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bulk Cameras
+         * @description Register up to 1,000 cameras from CSV or JSON: all of them, or none when any row is wrong.
+         */
+        post: operations["bulk_cameras"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cameras/discover": {
         parameters: {
             query?: never;
@@ -1384,6 +1424,28 @@ export interface components {
             durable: boolean;
         };
         /**
+         * BulkAnswer
+         * @description With any error nothing was written.
+         */
+        BulkAnswer: {
+            /** Dry Run */
+            dry_run: boolean;
+            /** Total */
+            total: number;
+            /**
+             * Created
+             * @description How many were registered; of a dry run: would be.
+             */
+            created: number;
+            /**
+             * Unchanged
+             * @description How many were registered before, just as the row says.
+             */
+            unchanged: number;
+            /** Errors */
+            errors: components["schemas"]["RowError"][];
+        };
+        /**
          * CameraChange
          * @description What is not named stays as it is; null for ``sub_path``, ``lat``, ``lon``, ``onvif_port`` clears them.
          */
@@ -2317,6 +2379,21 @@ export interface components {
          * @enum {string}
          */
         Role: "operator" | "dispatcher" | "engineer" | "analyst" | "admin";
+        /** RowError */
+        RowError: {
+            /**
+             * Row
+             * @description As a spreadsheet counts: a CSV's header is 1. Of JSON the first item is 1.
+             */
+            row: number;
+            /**
+             * Pointer
+             * @description JSON pointer to the field; of a CSV the name of its column.
+             */
+            pointer: string;
+            /** Detail */
+            detail: string;
+        };
         /** RuleInput */
         RuleInput: {
             /** Name */
@@ -3585,6 +3662,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CameraItem"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bulk_template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A header and an example */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": unknown;
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bulk_cameras: {
+        parameters: {
+            query?: {
+                /** @description Look at every row, write nothing. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/csv": string;
+                "application/json": {
+                    items: components["schemas"]["CameraCreate"][];
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkAnswer"];
                 };
             };
             /** @description A problem (RFC 9457) */
