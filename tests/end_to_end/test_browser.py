@@ -299,7 +299,10 @@ def open_now(client: Client) -> int:
     return len(client.get("/api/v1/incidents?state=new,claimed&limit=500")["items"])
 
 
-PAGES = ("/", "/cameras", "/cameras/gate", "/cameras/new", "/units", "/patrols", "/timeline", "/status", "/users")
+PAGES = (
+    *("/", "/cameras", "/cameras/gate", "/cameras/gate/acceptance", "/cameras/new", "/cameras/import"),
+    *("/units", "/patrols", "/timeline", "/status", "/users"),
+)
 TECHNICAL = {"WebRTC", "English", "alertwall", "mosquitto", "iotcore", "PostgreSQL", "rtsp", "tcp", "udp"}
 DICTIONARIES = ROOT / "dashboard_api" / "wall" / "src" / "i18n"
 LATIN_TEXTS = """() => {

@@ -2,9 +2,11 @@
 
 import { all, call, query } from "./client";
 import type {
+  Acceptance,
   Area,
   Assignment,
   AuditRow,
+  BulkAnswer,
   Camera,
   CreatedUnit,
   Discovery,
@@ -73,6 +75,13 @@ export const camera = (key: string) => call<Camera>(`cameras/${id(key)}`);
 export const addCamera = (body: Record<string, unknown>) => call<Camera>("cameras", { method: "POST", body });
 export const changeCamera = (item: Camera, body: Record<string, unknown>) =>
   call<Camera>(`cameras/${id(item.id)}`, { method: "PATCH", body, headers: match(item) });
+export const importCameras = (file: Blob, dry_run: boolean) =>
+  call<BulkAnswer>(`cameras/bulk${query({ dry_run: String(dry_run) })}`, {
+    method: "POST",
+    body: file,
+    headers: { "Content-Type": "text/csv" },
+  });
+export const acceptance = (key: string) => call<Acceptance>(`cameras/${id(key)}/acceptance`);
 export const retireCamera = (item: Camera) =>
   call<void>(`cameras/${id(item.id)}`, { method: "DELETE", headers: match(item) });
 export const newPublishToken = (item: Camera) =>

@@ -43,10 +43,10 @@ export interface Options {
 export async function request(path: string, options: Options = {}): Promise<Response> {
   const method = options.method ?? "GET";
   const headers: Record<string, string> = { Accept: "application/json", ...options.headers };
-  let body: string | undefined;
+  let body: string | Blob | undefined;
   if (method !== "GET") {
     headers["Content-Type"] ??= "application/json";
-    body = typeof options.body === "string" ? options.body : JSON.stringify(options.body ?? {});
+    body = typeof options.body === "string" || options.body instanceof Blob ? options.body : JSON.stringify(options.body ?? {});
   }
   let response: Response;
   try {

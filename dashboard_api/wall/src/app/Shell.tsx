@@ -39,7 +39,7 @@ export function Shell({ speak }: { speak: (language: Language) => void }) {
   const words = useWords();
   const { me } = useSession();
   const path = usePath();
-  const [first = "wall", second] = segments(path);
+  const [first = "wall", second, third] = segments(path);
   const page = PAGES.find((one) => one.name === first)?.name ?? "wall";
   const shown = PAGES.filter(({ name }) => {
     if (name === "users" || name === "audit") return can(me, "administer");
@@ -74,7 +74,7 @@ export function Shell({ speak }: { speak: (language: Language) => void }) {
         <Boundary page={path}>
           <Suspense fallback={<p className="empty">{words.t("app.loading")}</p>}>
             {page === "wall" && <WallPage />}
-            {page === "cameras" && <CamerasPage id={second} />}
+            {page === "cameras" && <CamerasPage id={second} view={third} />}
             {page === "units" && <UnitsPage id={second} />}
             {page === "patrols" && <PatrolsPage />}
             {page === "timeline" && <TimelinePage />}

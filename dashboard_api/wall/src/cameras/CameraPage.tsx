@@ -45,6 +45,16 @@ export function CameraPage({ camera }: { camera: Camera }) {
           {t("nav.timeline")}
         </Button>
         {mayRegister && (
+          <Button
+            size="xs"
+            variant="default"
+            onClick={() => go(`/cameras/${encodeURIComponent(camera.id)}/acceptance`)}
+            data-testid="camera-acceptance"
+          >
+            {t("card.open")}
+          </Button>
+        )}
+        {mayRegister && (
           <Button size="xs" variant="default" onClick={() => setEditing(true)} data-testid="camera-change">
             {t("camera.change")}
           </Button>
@@ -104,7 +114,7 @@ export function CameraPage({ camera }: { camera: Camera }) {
   );
 }
 
-function addressOf({ scheme, host, port, path, transport }: NonNullable<Camera["source"]>): string {
+export function addressOf({ scheme, host, port, path, transport }: NonNullable<Camera["source"]>): string {
   if (scheme === "file") return `file://${path}`;
   return `${scheme}://${host}:${port}${path}${scheme === "rtsp" ? ` (${transport})` : ""}`;
 }

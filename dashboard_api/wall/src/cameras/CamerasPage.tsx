@@ -8,20 +8,25 @@ import { useLive, useRefreshed } from "../live/hooks";
 import { LiveView } from "../media/LiveView";
 import { Age, linkTone, State } from "../ui/bits";
 import { useAreaNames } from "../wall/names";
+import { AcceptancePage } from "./AcceptancePage";
 import { CameraForm } from "./CameraForm";
 import { CameraPage } from "./CameraPage";
+import { ImportPage } from "./ImportPage";
 
 type View = "grid" | "table";
 const KEPT = "alertwall.cameras";
 
-export default function CamerasPage({ id }: { id?: string | undefined }) {
+export default function CamerasPage({ id, view }: { id?: string | undefined; view?: string | undefined }) {
   const live = useLive();
   const mayRegister = useCan("register");
   useRefreshed("cameras");
   if (id === "new" && mayRegister) return <CameraForm camera={null} />;
+  if (id === "import" && mayRegister) return <ImportPage />;
   if (!id) return <CameraList />;
   const camera = live.cameras.get(id);
-  return camera ? <CameraPage key={id} camera={camera} /> : <Missing />;
+  if (!camera) return <Missing />;
+  if (view === "acceptance" && mayRegister) return <AcceptancePage key={id} camera={camera} />;
+  return <CameraPage key={id} camera={camera} />;
 }
 
 function Missing() {
@@ -70,6 +75,11 @@ function CameraList() {
             ]}
             data-testid="cameras-view"
           />
+        )}
+        {mayRegister && (
+          <Button size="xs" variant="default" onClick={() => go("/cameras/import")} data-testid="camera-import">
+            {t("import.open")}
+          </Button>
         )}
         {mayRegister && (
           <Button size="xs" onClick={() => go("/cameras/new")} data-testid="camera-add">

@@ -8,11 +8,20 @@ import * as desk from "./desk";
 import * as kinds from "./kinds";
 import { actionInChinese, keyInChinese, labelInChinese, saidInChinese, spaced } from "./said";
 import * as onvif from "./onvif";
+import * as sheets from "./sheets";
 import * as wall from "./wall";
 
-const en = { ...kinds.en, ...common.en, ...wall.en, ...assets.en, ...desk.en, ...onvif.en };
+const en = { ...kinds.en, ...common.en, ...wall.en, ...assets.en, ...desk.en, ...onvif.en, ...sheets.en };
 export type Key = keyof typeof en;
-const zh: Record<Key, string> = { ...kinds.zh, ...common.zh, ...wall.zh, ...assets.zh, ...desk.zh, ...onvif.zh };
+const zh: Record<Key, string> = {
+  ...kinds.zh,
+  ...common.zh,
+  ...wall.zh,
+  ...assets.zh,
+  ...desk.zh,
+  ...onvif.zh,
+  ...sheets.zh,
+};
 
 export const DICTIONARIES: Record<Language, Record<Key, string>> = { en, "zh-CN": zh };
 export const LANGUAGES: { value: Language; label: string }[] = [

@@ -41,3 +41,12 @@ describe("what the server says", () => {
     expect(zh.action("view.clip")).toBe("查看录像");
   });
 });
+
+describe("what the server says of sheets", () => {
+  it("is in Chinese for the rows of a file and the checks of a card", () => {
+    expect(zh.said("there is, or was, another camera of this id")).toBe("此编号已用于另一台摄像机");
+    expect(zh.said("Input should be 'rtsp', 'rtsps' or 'whip'")).toBe("不是可选的值");
+    expect(zh.said("at least 640x360")).toBe("至少 640x360");
+    expect(zh.said("at most 5 either way")).toBe("快慢均不超过 5");
+  });
+});

@@ -2,10 +2,11 @@
 // language gets them by pattern; what no pattern knows is shown as it came.
 
 import type { Words } from ".";
+import { SHEETS_ZH } from "./said.sheets";
 import { ACTIONS_ZH, KEYS_ZH, LABELS_ZH, NOUNS_ZH } from "./said.words";
 
 /** null: this was not meant after all */
-type Make = (found: string[], words: Words) => string | null;
+export type Make = (found: string[], words: Words) => string | null;
 
 const ZH: [RegExp, Make][] = [
   // why an event joined an incident
@@ -121,7 +122,7 @@ const ZH: [RegExp, Make][] = [
 ];
 
 export function saidInChinese(text: string, words: Words): string {
-  for (const [pattern, make] of ZH) {
+  for (const [pattern, make] of [...ZH, ...SHEETS_ZH]) {
     const match = pattern.exec(text);
     const made = match && make(match.slice(1), words);
     if (made) return made;
