@@ -2,6 +2,7 @@
 
 import logging
 import zlib
+from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -17,6 +18,10 @@ from ingest.packet import TICKS_PER_S, Packet
 from models.frame import DecodeMode, Frame, Plane
 
 GOP_MAX_PACKETS = 600
+BROKEN_WITHIN_S = 10.0
+BROKEN_MIN = 2
+BROKEN_SHARE_MAX = 0.05
+"""Of the pictures decoded lately: where more of them have wrong bytes, somebody should look at camera and line."""
 _DECODERS = {Codec.H264: "h264", Codec.H265: "hevc"}
 _PLANAR = ("yuv420p", "yuvj420p")
 _FINGERPRINT_STEP_PX = 8
@@ -61,12 +66,22 @@ class DecodeGate:
         self.latest: Frame | None = None
         self.same_since_s: float | None = None
         self._fingerprint = 0
+        self._now_s = 0.0
+        self._decoded: deque[tuple[float, bool]] = deque()  # when, and whether the decoder found it broken
         self._decoder: VideoCodecContext | None = None
         self._sets: ParameterSets | None = None
         self._gop: list[Packet] = []
         self._running = False
 
+    @property
+    def broken(self) -> bool:
+        """Whether many of the last pictures came whole but with wrong bytes; from any thread."""
+        lately = tuple(self._decoded)
+        bad = sum(wrong for _, wrong in lately)
+        return bad >= BROKEN_MIN and bad > len(lately) * BROKEN_SHARE_MAX
+
     def put(self, packet: Packet) -> None:
+        self._now_s = packet.monotonic_s
         if packet.key:
             self._gop = []
             if packet.sets is not self._sets:
@@ -86,6 +101,7 @@ class DecodeGate:
         """Forget the stream: a new one does not continue it."""
         self._gop, self._running = [], False
         self.same_since_s = None
+        self._decoded.clear()
 
     def _open(self, sets: ParameterSets) -> None:
         self._sets, self._decoder, self._running = sets, None, False
@@ -124,13 +140,23 @@ class DecodeGate:
             return []
         try:
             if packet is None:
-                return self._decoder.decode(None)
-            encoded = av.Packet(packet.data)
-            encoded.pts, encoded.dts = packet.present_90k, packet.decode_90k
-            return self._decoder.decode(encoded)
+                frames = self._decoder.decode(None)
+            else:
+                encoded = av.Packet(packet.data)
+                encoded.pts, encoded.dts = packet.present_90k, packet.decode_90k
+                frames = self._decoder.decode(encoded)
         except (FFmpegError, ValueError):
             self.errors_total += 1
+            self._note(wrong=True)
             return []
+        for frame in frames:
+            self._note(wrong=frame.is_corrupt)
+        return frames
+
+    def _note(self, *, wrong: bool) -> None:
+        self._decoded.append((self._now_s, wrong))
+        while self._decoded[0][0] < self._now_s - BROKEN_WITHIN_S:
+            self._decoded.popleft()
 
     def _emit(self, picture: VideoFrame | None, packet: Packet) -> None:
         if picture is None:

@@ -162,6 +162,8 @@ class CameraLink:
         same_since_s = self.gate.same_since_s
         if same_since_s is not None and self._clock.monotonic_s() - same_since_s > FROZEN_AFTER_S:
             return LinkState.DEGRADED, "the picture is frozen"
+        if self.gate.broken:
+            return LinkState.DEGRADED, "pictures come with wrong bytes"
         sub = self.sub.status if self.sub is not None else status
         if sub.state is LinkState.DEGRADED or (sub.state not in UP_STATES and sub.reason):
             return LinkState.DEGRADED, f"sub-stream: {sub.reason}"

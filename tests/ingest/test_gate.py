@@ -1,5 +1,8 @@
 """The decode gate."""
 
+import random
+from dataclasses import replace
+
 import numpy as np
 
 from ingest.gate import DecodeGate
@@ -124,3 +127,20 @@ def test_snapshots_are_jpeg() -> None:
     assert picture is not None
     assert picture.shape == (240, 320, 3)
     assert int(picture[90, 10].min()) > 200
+
+
+def test_wrong_bytes_are_noticed() -> None:
+    """Packets that came whole but scratched; a clean stream is never called so, and a new link starts anew."""
+    into, _, switch = gate()
+    dice = random.Random(7)
+    packets = packets_of(clip(), clock=FakeClock(), loops=2)
+    for packet in packets:
+        into.put(packet)
+    told = [into.broken]
+    switch.mode = DecodeMode.ACTIVE
+    for packet in packets:
+        scratched = bytes(byte if dice.random() < 0.99 or at < 8 else 0x5A for at, byte in enumerate(packet.data))
+        into.put(replace(packet, data=scratched))
+    told.append(into.broken)
+    into.reset()
+    assert [*told, into.broken] == [False, True, False]

@@ -1,8 +1,11 @@
-// What the server says in acceptance cards and of the rows of an imported file, in Chinese.
+// What the server says of damaged pictures, in acceptance cards and of the rows of an imported file, in Chinese.
 
 import type { Make } from "./said";
 
 export const SHEETS_ZH: [RegExp, Make][] = [
+  [/^pictures come with wrong bytes$/, () => "画面数据有误"],
+  [/^(\d+%) of pictures damaged$/, ([share]) => `${share} 的画面受损`],
+  [/^(\d+) of (\d+) pictures a second$/, ([now, best]) => `每秒 ${now} 帧，应为 ${best} 帧`],
   [/^yes$/, () => "是"],
   [/^nothing$/, () => "无"],
   [/^it sends pictures$/, () => "能发送画面"],
