@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -167,6 +168,25 @@ def test_limits_and_senders(world: World) -> None:
     assert engineer.post("/api/v1/cameras", content=b"id", headers={"Content-Type": "text/csv"}).status_code == 415
     assert engineer.post(URL, json={"items": [{}] * (ROWS_MAX + 1)}).json()["errors"][0]["pointer"] == "/items"
     assert engineer.post(URL, content=b"[" * 100_000, headers={"Content-Type": "application/json"}).status_code == 422
+
+
+def test_the_same_file_twice_at_once(world: World) -> None:
+    """One is first, whatever the order of the rows; the other finds all of it there, or is told who was quicker."""
+    rows = [GOOD.replace("c1", f"c{number}") for number in range(80)]
+    answers: list[Any] = []
+    world.as_("engineer")  # signed in before both begin
+    both = [
+        threading.Thread(target=lambda rows=some: answers.append(send(world, "\n".join([HEADER, *rows]))))
+        for some in (rows, rows[::-1])
+    ]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert min(answer.status_code for answer in answers) == 200
+    assert {answer.status_code for answer in answers} <= {200, 409}
+    assert sum(answer.json()["created"] for answer in answers if answer.status_code == 200) == len(rows)
+    assert len(registered(world)) == len(world.audit("camera.create")) == len(rows)
 
 
 @settings(

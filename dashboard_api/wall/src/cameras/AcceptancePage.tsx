@@ -15,7 +15,8 @@ import { addressOf } from "./CameraPage";
 export function AcceptancePage({ camera }: { camera: Camera }) {
   const { t } = useWords();
   const areas = useAreaNames();
-  const { data: card, error, reload } = useLoad(`acceptance ${camera.id}`, () => calls.acceptance(camera.id));
+  const [look, setLook] = useState(1);
+  const { data: card, error } = useLoad(`acceptance ${camera.id} ${look}`, () => calls.acceptance(camera.id));
   return (
     <div className="page sheet" data-testid="acceptance" data-passed={card?.passed}>
       <div className="page-head no-print">
@@ -23,7 +24,7 @@ export function AcceptancePage({ camera }: { camera: Camera }) {
           ← {camera.name}
         </a>
         <span className="space" />
-        <Button size="xs" variant="default" onClick={reload} data-testid="acceptance-again">
+        <Button size="xs" variant="default" onClick={() => setLook(look + 1)} data-testid="acceptance-again">
           {t("card.again")}
         </Button>
         <Button size="xs" onClick={() => window.print()} disabled={!card} data-testid="acceptance-print">

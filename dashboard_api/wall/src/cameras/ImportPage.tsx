@@ -50,6 +50,9 @@ export function ImportPage() {
         accept=".csv,text/csv"
         aria-label={t("import.file")}
         disabled={busy}
+        onClick={(event) => {
+          event.currentTarget.value = ""; // the same file, put right meanwhile, is a choice too
+        }}
         onChange={(event) => {
           const chosen = event.currentTarget.files?.[0] ?? null;
           setFile(chosen);

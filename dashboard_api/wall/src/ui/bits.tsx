@@ -52,15 +52,16 @@ export function errorText(error: unknown, words: Words): string {
   if (!(error instanceof ApiError)) return words.t("common.failed", { detail: String(error) });
   if (error.status === 412 || error.status === 428) return words.t("common.conflict");
   if (error.status === 404) return words.t("common.not_found");
-  const fields = error.problem.errors?.map((one) => `${fieldName(one.pointer, words)}: ${words.said(one.detail)}`) ?? [];
+  const fields = error.problem.errors?.map((one) => fieldText(one.pointer, words.said(one.detail), words)) ?? [];
   if (fields.length > 0) return words.t("common.failed", { detail: fields.join("; ") });
   if (error.status === 403) return words.t("common.forbidden");
   return words.t("common.failed", { detail: words.said(error.message) });
 }
 
-/** The last word of a pointer, as the form calls it: "/source/host" is "host". */
-function fieldName(pointer: string, words: Words): string {
-  return words.key(pointer.split("/").pop() ?? pointer);
+/** By the last word of a pointer, as the form calls it: "/source/host" is "host"; "/" is all that was sent. */
+function fieldText(pointer: string, detail: string, words: Words): string {
+  const name = pointer.split("/").pop();
+  return name ? `${words.key(name)}: ${detail}` : detail;
 }
 
 export function ErrorText({ error }: { error: unknown }) {
