@@ -62,6 +62,7 @@ export const ACTIONS_ZH = table(`
   me.change=修改本人设置
   view.live=查看实时画面
   view.webrtc=查看实时画面 (WebRTC)
+  view.rtsp=查看实时画面 (RTSP)
   view.snapshot=查看当前画面
   view.event_snapshot=查看事件抓拍
   view.clip=查看录像
