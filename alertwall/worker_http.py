@@ -185,7 +185,7 @@ class WorkerPort:
             await websocket.close(1008)
             return
         try:
-            await serve_live(websocket, held.live, lambda: self._cameras.state(held))
+            await serve_live(websocket, held.for_browsers, lambda: self._cameras.state(held))
         except WebSocketDisconnect:
             return
 
@@ -195,7 +195,7 @@ class WorkerPort:
         if held is None:
             raise NotFound("camera", camera_id)
         offer = (await body_of(request, OFFER_MAX_BYTES)).decode("utf-8", "replace")
-        peer, answer = await self.peers.answer(held.live, offer)
+        peer, answer = await self.peers.answer(held.for_browsers, offer)
         return Response(answer, 201, {"Location": f"/whep/{peer}"}, media_type="application/sdp")
 
     async def _stop_watching(self, request: Request) -> Response:

@@ -109,13 +109,14 @@ def test_libavformat_plays_it(site: Restreamed, name: str, transport: str) -> No
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
-def test_ffmpeg_plays_it(site: Restreamed, transport: str) -> None:
-    """The program, with the token in the address."""
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-rtsp_transport", transport, "-i", site.url("gate")]
-    said = subprocess.run(
-        [*command, "-frames:v", "30", "-f", "null", "-"], capture_output=True, timeout=60, check=False
-    )
+def test_ffmpeg_records_it(site: Restreamed, transport: str, tmp_path: Path) -> None:
+    """The program as another recorder, with the token in the address."""
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-rtsp_transport", transport, "-i", site.url("gate"), "-c", "copy"]
+    command += ["-frames:v", "60", str(tmp_path / "gate.ts")]
+    said = subprocess.run(command, capture_output=True, timeout=60, check=False)
     assert (said.returncode, said.stderr.decode()) == (0, "")
+    with av.open(str(tmp_path / "gate.ts")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 60
 
 
 def test_without_a_token_nothing_is_told(site: Restreamed) -> None:
