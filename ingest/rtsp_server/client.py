@@ -52,7 +52,8 @@ class Client:
         self._id = secrets.token_hex(8)
         self._stamper = RtpStamper()
         self.shown: Pass | None = None
-        self.packets_lost = 0
+        self._lost = 0
+        self._viewer: Viewer | None = None
         self._proof = ""
         self._ready = False
         self._channel = 0
@@ -68,6 +69,12 @@ class Client:
     @property
     def playing(self) -> bool:
         return self._player is not None and not self._player.done()
+
+    @property
+    def packets_lost(self) -> int:
+        """What this client was too slow for."""
+        viewer = self._viewer
+        return self._lost + (viewer.packets_lost if viewer is not None else 0)
 
     def cut(self) -> None:
         """End the connection at once."""
@@ -243,7 +250,7 @@ class Client:
         if live.viewers >= VIEWERS_MAX:
             self.cut()
             return
-        viewer = live.join()
+        viewer = self._viewer = live.join()
         try:
             await self._send_all(viewer)
         except OSError:
@@ -251,7 +258,7 @@ class Client:
         except Exception:
             log.exception("re-stream of %s", self.shown.camera_id)
         finally:
-            self.packets_lost += viewer.packets_lost
+            self._lost, self._viewer = self.packets_lost, None
             live.leave(viewer)
         self.cut()  # the camera is gone or is another one now: its description holds no longer
 

@@ -1,12 +1,15 @@
 """Cameras served again over RTSP: played by our client, libavformat and ffmpeg; who may, who may not, who is slow."""
 
+import asyncio
 import base64
+import itertools
 import shutil
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -15,17 +18,19 @@ import pytest
 
 from ingest.camera_server import CameraServer, ServerOptions
 from ingest.failures import LinkFailure
-from ingest.h26x import Codec
+from ingest.h26x import Codec, join_lengths
 from ingest.rtsp import RtspClient
 from ingest.rtsp_server import client as serving
 from ingest.rtsp_server.requests import HEAD_MAX_BYTES
 from models.camera import LinkState, Transport
 from tests.ingest.conftest import PASSWORD, dial
 from tests.ingest.restreamed import TOKEN, Restreamed
-from tests.support.rtsp import clip, make_clip
+from tests.support.clock import FakeClock
+from tests.support.rtsp import clip, make_clip, packets_of
 
 GOP_S = 2
 FIRST_PICTURE_WITHIN_S = 0.3
+BIG_BYTES = 500_000
 
 
 @pytest.fixture(scope="module")
@@ -261,6 +266,56 @@ def test_a_client_that_reads_nothing_slows_nobody(site: Restreamed) -> None:
         finally:
             client.close()
     until(lambda: site.fanouts["gate"].viewers == 0)
+
+
+def test_a_slow_client_goes_on_at_a_key_frame(site: Restreamed) -> None:
+    """What it was too slow for is counted; its RTP numbers have no gap, and after the hole a key frame comes."""
+    model = packets_of(clip(), clock=FakeClock())[0]
+    fanout, numbers_given = site.fanouts["dark"], itertools.count(1)
+
+    def put(nal: bytes) -> int:
+        number, key = next(numbers_given), nal[0] == 0x65
+        at = number * 3600
+        body = join_lengths([nal + bytes([number]) * BIG_BYTES])
+        fanout.put(replace(model, seq=number, present_90k=at, decode_90k=at, key=key, data=body))
+        return number
+
+    head = f"CSeq: 1\nAuthorization: {basic('token', TOKEN)}\n"
+    with site.connect() as slow:
+        said = ask(slow, f"SETUP rtsp://x/dark/track0 RTSP/1.0\n{head}Transport: RTP/AVP/TCP;interleaved=0-1\n\n")
+        assert said.startswith("RTSP/1.0 200")
+        assert ask(slow, f"PLAY rtsp://x/dark RTSP/1.0\n{head}\n").startswith("RTSP/1.0 200")
+        until(lambda: fanout.viewers == 1)
+        put(b"\x65")
+        while not site.restream.detail()["packets_lost_total"]:
+            assert put(b"\x41") < 100
+            site.within(lambda: asyncio.sleep(0))
+        put(b"\x65")
+        last = put(b"\x41")
+        kinds, numbers = received(slow, last)
+    assert all((later - one) & 0xFFFF == 1 for one, later in pairwise(numbers))
+    assert kinds[-2:] == [(0x65, last - 1), (0x41, last)]
+    hole = next(at for at, ((_, one), (_, later)) in enumerate(pairwise(kinds)) if later > one + 1)
+    assert kinds[hole + 1][0] == 0x65
+    fanout.interrupt()
+    until(lambda: fanout.viewers == 0)
+
+
+def received(connection: socket.socket, last: int) -> tuple[list[tuple[int, int]], list[int]]:
+    """Read RTP up to the end of picture ``last``; return the pictures' (type, number) and the RTP numbers."""
+    stream, kinds, numbers = connection.makefile("rb"), list[tuple[int, int]](), list[int]()
+    with stream:
+        while True:
+            head = stream.read(4)
+            packet = stream.read(int.from_bytes(head[2:], "big"))
+            if head[1] != 0:
+                continue  # a sender report
+            numbers.append(int.from_bytes(packet[2:4], "big"))
+            indicator, fu = packet[12], packet[13]
+            if indicator & 0x1F == 28 and fu & 0x80:
+                kinds.append(((indicator & 0xE0) | (fu & 0x1F), packet[-1]))
+            if kinds and kinds[-1][1] == last and packet[1] & 0x80:
+                return kinds, numbers
 
 
 def test_clients_are_limited_by_number_and_by_address() -> None:
