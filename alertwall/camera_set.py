@@ -55,6 +55,16 @@ class Held:
     refused: str = ""
     told: tuple[LinkState, str, bool] | None = None
     told_at_s: float = float("-inf")
+    live_sub: LiveFanout = field(default_factory=LiveFanout)
+
+    @property
+    def for_browsers(self) -> LiveFanout:
+        """What a browser is shown: H.264 if the camera has any."""
+        return self.link.for_browsers if self.link is not None else self.live
+
+    @property
+    def fanouts(self) -> tuple[LiveFanout, ...]:
+        return self.live, self.live_sub
 
 
 class CameraSet:
@@ -172,6 +182,7 @@ class CameraSet:
                 opens=self._opens,
                 follows=follows,
                 dial=self._dial_for(camera.id),
+                live_sub=held.live_sub,
             )
         except BadInput as refused:
             held.refused = f"refused: {refused}"
@@ -211,7 +222,8 @@ class CameraSet:
         self._end_link(held)
         self._cut(camera_id)
         self._analysis.remove(camera_id)
-        held.live.end("the camera is no longer here")
+        for fanout in held.fanouts:
+            fanout.end("the camera is no longer here")
 
     def _recover(self, camera_id: str, since: datetime, before: datetime) -> None:
         """Register what a killed worker was writing; runs in the disk thread."""
@@ -298,15 +310,16 @@ class CameraSet:
             "cameras": len(held),
             "up": sum(link.main.status.state in UP_STATES for link in links),
             "recording": sum(bool(link.recorder and link.recorder.recording) for link in links),
-            "viewers": sum(one.live.viewers for one in held),
-            "viewer_packets_lost_total": sum(one.live.packets_lost_total for one in held),
+            "viewers": sum(fanout.viewers for one in held for fanout in one.fanouts),
+            "viewer_packets_lost_total": sum(fanout.packets_lost_total for one in held for fanout in one.fanouts),
         }
 
     def close(self, deadline_s: float) -> None:
         """End every link; those that do not return by ``deadline_s`` are abandoned."""
         links = [held.link for held in self.held.values() if held.link is not None] + self._ending
         for held in self.held.values():
-            held.live.end("the worker is stopping")
+            for fanout in held.fanouts:
+                fanout.end("the worker is stopping")
         for link in links:
             link.stop()
         for link in links:

@@ -18,6 +18,7 @@ from alertwall.camera_events import CameraEvents
 from alertwall.camera_set import CameraSet, Registration
 from alertwall.outbox import Fact, NewEvent, Outbox
 from alertwall.worker_http import WorkerPort
+from alertwall.worker_restream import open_restream
 from configs.site import Site
 from ingest.address import Network, networks
 from ingest.clients import Dial, Dialer, StreamClient
@@ -101,6 +102,7 @@ class Worker:
             allowed_networks=networks(site.ingest.allowed_networks),
             health=self._detail,
             dial=dial,
+            restream=open_restream(site, worker_id, store, clock, self.cameras),
         )
         self._camera_events = CameraEvents(networks(site.ingest.allowed_networks), clock=clock, put=self._outbox.put)
         self._passwords: dict[tuple[str, int], str] = {}
@@ -171,6 +173,7 @@ class Worker:
             "disk_waiting_bytes": self._disk.waiting_bytes,
             "analytics": analysis,
             "camera_events": self._camera_events.detail(),
+            "restream": self._port.restream.detail() if self._port.restream else None,
         }
 
     def _beat(self) -> None:

@@ -1,6 +1,8 @@
 """The worker's own small port: pictures of the cameras it holds, for the API alone. Loopback, and by token."""
 
+import asyncio
 import base64
+import contextlib
 import json
 import re
 import secrets
@@ -31,6 +33,7 @@ from ingest.clients import Dial, dial
 from ingest.disk import DiskWriter
 from ingest.picture import jpeg
 from ingest.probe import ProbeResult, probe
+from ingest.rtsp_server.restream import Restream
 from ingest.whep import OFFER_MAX_BYTES, WhepPeers
 from ingest.whip import Publishers
 from models.camera import CameraSource, Scheme, Transport
@@ -76,7 +79,10 @@ class WorkerPort:
         allowed_networks: tuple[Network, ...],
         health: Callable[[], dict[str, Any]],
         dial: Dial = dial,
+        restream: Restream | None = None,
     ) -> None:
+        """``restream`` is served in the same event loop, which is that of all who watch."""
+        self.restream = restream
         self._cameras, self._media_dir, self._disk = cameras, media_dir, disk
         self._publishers = publishers
         self._networks, self._health, self._dial = allowed_networks, health, dial
@@ -108,9 +114,15 @@ class WorkerPort:
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [self._socket]}, name="worker-port", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, name="worker-port", daemon=True)
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=self._server.config.get_loop_factory()) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        async with self.restream or contextlib.nullcontext():
+            await self._server.serve(sockets=[self._socket])
 
     def start(self) -> None:
         self._thread.start()
@@ -173,7 +185,7 @@ class WorkerPort:
             await websocket.close(1008)
             return
         try:
-            await serve_live(websocket, held.live, lambda: self._cameras.state(held))
+            await serve_live(websocket, held.for_browsers, lambda: self._cameras.state(held))
         except WebSocketDisconnect:
             return
 
@@ -183,7 +195,7 @@ class WorkerPort:
         if held is None:
             raise NotFound("camera", camera_id)
         offer = (await body_of(request, OFFER_MAX_BYTES)).decode("utf-8", "replace")
-        peer, answer = await self.peers.answer(held.live, offer)
+        peer, answer = await self.peers.answer(held.for_browsers, offer)
         return Response(answer, 201, {"Location": f"/whep/{peer}"}, media_type="application/sdp")
 
     async def _stop_watching(self, request: Request) -> Response:

@@ -82,10 +82,25 @@ class IngestConfig(Section):
         default=(), description="Only files in here are played as cameras (scheme file); none: no file is."
     )
 
+    restream_port: AnyPort = Field(
+        default=0, description="Cameras as rtsp://host:port/<id>; a second worker takes the next port. 0: no re-stream."
+    )
+    restream_host: str = Field(
+        default="127.0.0.1", description="The address the re-stream listens on; others than loopback need TLS in front."
+    )
+
     @field_validator("allowed_networks")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return _check_networks(value)
+
+    @field_validator("restream_host")
+    @classmethod
+    def _restream_host(cls, value: str) -> str:
+        try:
+            return str(ipaddress.ip_address(value))
+        except ValueError:
+            raise ValueError(f"needs an IP address, has '{value}'") from None
 
 
 class AnalyticsConfig(Section):

@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from models import user
 from models.camera import Camera
 from models.user import Login, Role
 
@@ -24,8 +25,7 @@ EVERYBODY = frozenset(Role)
 DESK = frozenset({Role.OPERATOR, Role.DISPATCHER, Role.ADMIN})
 DISPATCHERS = frozenset({Role.DISPATCHER, Role.ADMIN})
 ENGINEERS = frozenset({Role.ENGINEER, Role.ADMIN})
-WATCHERS = frozenset({Role.OPERATOR, Role.DISPATCHER, Role.ENGINEER, Role.ADMIN})
-"""Who may look through a camera now; analysts look at what was."""
+WATCHERS = user.WATCHERS
 ADMINS = frozenset({Role.ADMIN})
 
 PATH_NAMES = {

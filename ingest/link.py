@@ -9,6 +9,7 @@ from ingest.address import Network, check_source
 from ingest.backoff import Backoff
 from ingest.clients import Dial, dial
 from ingest.gate import DecodeGate
+from ingest.h26x import Codec
 from ingest.live import LiveFanout
 from ingest.packet import Packet
 from ingest.recorder import Recorder
@@ -60,10 +61,12 @@ class CameraLink:
         opens: OpenLimiter,
         follows: Packet | None = None,
         dial: Dial = dial,
+        live_sub: LiveFanout | None = None,
     ) -> None:
+        """``live_sub`` gets the sub-stream while the main stream is H.265, which browsers do not play."""
         check_source(config.source, sub_path=config.sub_path)
         self.config = config
-        self.recorder, self.live = recorder, live
+        self.recorder, self.live, self.live_sub = recorder, live, live_sub
         self._clock, self._on_state, self._dial = clock, on_state, dial
         self.ring = PacketRing(config.ring_s, config.ring_bytes)
         self.gate = DecodeGate(config.camera_id, on_frame=on_frame, mode=mode)
@@ -80,7 +83,7 @@ class CameraLink:
         self.sub: StreamLink | None = None
         if config.sub_path is not None:
             source = replace(config.source, path=config.sub_path)
-            self.sub = self._stream("sub", source, [self.gate.put], self.gate.reset, opens)
+            self.sub = self._stream("sub", source, [self.gate.put, self._put_sub], self._sub_ended, opens)
 
     def _stream(
         self,
@@ -136,6 +139,34 @@ class CameraLink:
         self.live.interrupt()
         if self.sub is None:
             self.gate.reset()
+
+    def _put_sub(self, packet: Packet) -> None:
+        if self.live_sub is None:
+            return
+        if self.sends_h265:
+            self.live_sub.put(packet)
+        else:
+            self.live_sub.interrupt()
+
+    def _sub_ended(self) -> None:
+        self.gate.reset()
+        if self.live_sub is not None:
+            self.live_sub.interrupt()
+
+    @property
+    def sends_h265(self) -> bool:
+        """Whether the main stream is one that browsers do not play."""
+        packet = self.main.last_packet
+        return packet is not None and packet.sets.codec is Codec.H265
+
+    @property
+    def for_browsers(self) -> LiveFanout:
+        """The main stream; where that is H.265, the sub-stream while it brings H.264."""
+        if self.live_sub is None or self.sub is None or not self.sends_h265:
+            return self.live
+        packet = self.sub.last_packet
+        playable = packet is not None and packet.sets.codec is Codec.H264 and self.sub.status.state in UP_STATES
+        return self.live_sub if playable else self.live
 
     # what is to be said
 

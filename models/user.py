@@ -13,6 +13,10 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+WATCHERS = frozenset({Role.OPERATOR, Role.DISPATCHER, Role.ENGINEER, Role.ADMIN})
+"""Who may look through a camera now; analysts look at what was."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
     """An account; the password hash stays in the store."""

@@ -3,31 +3,22 @@
 import asyncio
 import base64
 import binascii
-import re
 import secrets
 import time
 from collections.abc import Mapping
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from ingest import digest
-from ingest.camera_server.delivery import Datagrams, Delivery
+from ingest.camera_server.delivery import Delivery
 from ingest.camera_server.faults import Faults
 from ingest.camera_server.stream import LiveStream
+from ingest.rtsp_server import requests
+from ingest.rtsp_server.datagrams import Datagrams
+from ingest.rtsp_server.requests import METHODS, Request, channel_of, ports_of
+from ingest.rtsp_server.rtp import description
 
-REQUEST_MAX_BYTES = 16 << 10
-BODY_MAX_BYTES = 64 << 10
 REALM = "alertwall camera"
-_REASONS = {
-    200: "OK",
-    400: "Bad Request",
-    401: "Unauthorized",
-    404: "Not Found",
-    454: "Session Not Found",
-    461: "Unsupported Transport",
-    501: "Not Implemented",
-}
-_METHODS = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, TEARDOWN, GET_PARAMETER, SET_PARAMETER"
 
 
 class Cameras(Protocol):
@@ -66,7 +57,7 @@ class Connection:
                 idle = group.create_task(self._watch_idle())
                 await self._read()
                 idle.cancel()
-        except* (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
+        except* (ConnectionError, asyncio.IncompleteReadError, requests.BadRequest, OSError):
             pass  # the client is gone or does not speak RTSP
         finally:
             if self._stream:
@@ -85,55 +76,39 @@ class Connection:
 
     async def _read(self) -> None:
         while True:
-            first = await self._reader.readexactly(1)
+            request = await requests.read(self._reader)
             self._heard()
-            if first == b"$":  # the client's own RTCP
-                head = await self._reader.readexactly(3)
-                await self._reader.readexactly(int.from_bytes(head[1:], "big"))
+            if request is None:
                 continue
-            text = (first + await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            lines = text.split("\r\n")
-            method, url, _version = lines[0].split(" ", 2)
-            headers = {
-                name.strip().lower(): value.strip()
-                for name, colon, value in (line.partition(":") for line in lines[1:])
-                if colon
-            }
-            length = int(headers.get("content-length", "0"))
-            if not 0 <= length <= BODY_MAX_BYTES:
-                return
-            await self._reader.readexactly(length)
-            self._handle(method, url, headers)
-            if method == "TEARDOWN":
+            self._handle(request)
+            if request.method == "TEARDOWN":
                 return
 
-    def _answer(self, code: int, headers: Mapping[str, str], *lines: str, body: str = "") -> None:
-        head = [f"RTSP/1.0 {code} {_REASONS[code]}", f"CSeq: {headers.get('cseq', '0')}", *lines]
-        if body:
-            head.append(f"Content-Length: {len(body)}")
-        self._writer.write(("\r\n".join(head) + "\r\n\r\n" + body).encode("latin-1"))
+    def _answer(self, code: int, request: Request, *lines: str, body: str = "") -> None:
+        self._writer.write(requests.answer(code, request.cseq, *lines, body=body))
 
-    def _handle(self, method: str, url: str, headers: Mapping[str, str]) -> None:
+    def _handle(self, request: Request) -> None:
+        method = request.method
         if method == "OPTIONS":
-            return self._answer(200, headers, f"Public: {_METHODS}")
-        if not self._may(method, headers):
+            return self._answer(200, request, f"Public: {METHODS}")
+        if not self._may(method, request.headers):
             challenges = [
                 f'WWW-Authenticate: Digest realm="{REALM}", nonce="{self._nonce}"'
                 + ("" if self._cameras.algorithm == "MD5" else f', qop="auth", algorithm={self._cameras.algorithm}')
             ]
             if self._cameras.basic:
                 challenges.append(f'WWW-Authenticate: Basic realm="{REALM}"')
-            return self._answer(401, headers, *challenges)
+            return self._answer(401, request, *challenges)
         if method == "DESCRIBE":
-            return self._describe(url, headers)
+            return self._describe(request)
         if method == "SETUP":
-            return self._setup(url, headers)
+            return self._setup(request)
         if method == "PLAY":
-            return self._play(headers)
+            return self._play(request)
         if method == "PAUSE" and self._stream:
             self._stream.discard(self._delivery)
         known = method in ("PAUSE", "GET_PARAMETER", "SET_PARAMETER", "TEARDOWN")
-        return self._answer(200 if known else 501, headers, f"Session: {self._id}")
+        return self._answer(200 if known else 501, request, f"Session: {self._id}")
 
     def _may(self, method: str, headers: Mapping[str, str]) -> bool:
         username, password = self._cameras.username, self._cameras.password
@@ -163,40 +138,33 @@ class Connection:
         )
         return secrets.compare_digest(expected, given.get("response", ""))
 
-    def _find(self, url: str) -> LiveStream | None:
-        return self._cameras.stream(unquote(urlsplit(url).path).strip("/").split("/")[0])
+    def _find(self, request: Request) -> LiveStream | None:
+        return self._cameras.stream(request.name)
 
-    def _describe(self, url: str, headers: Mapping[str, str]) -> None:
-        stream = self._find(url)
+    def _describe(self, request: Request) -> None:
+        stream = self._find(request)
         if stream is None:
-            return self._answer(404, headers)
-        self._delivery.faults = Faults.from_query(urlsplit(url).query)
+            return self._answer(404, request)
+        self._delivery.faults = Faults.from_query(urlsplit(request.url).query)
         footage, host = stream.footage, self._writer.get_extra_info("sockname")[0]
-        family = "IP6" if ":" in host else "IP4"
-        sdp = (
-            f"v=0\r\no=- {stream.stamper.ssrc} 1 IN {family} {host}\r\ns=camera\r\nc=IN {family} "
-            f"{'::' if family == 'IP6' else '0.0.0.0'}\r\nt=0 0\r\na=control:*\r\na=range:npt=now-\r\n"  # noqa: S104 - SDP text
-            f"m=video 0 RTP/AVP 96\r\na=rtpmap:96 {footage.codec.name}/90000\r\n"
-            f"a=fmtp:96 {footage.format_parameters}\r\na=control:track0\r\n"
+        sdp = description(
+            footage.codec, footage.format_parameters, host=host, session=stream.stamper.ssrc, name="camera"
         )
-        base = url.partition("?")[0].rstrip("/")
-        return self._answer(200, headers, f"Content-Base: {base}/", "Content-Type: application/sdp", body=sdp)
+        return self._answer(200, request, f"Content-Base: {request.base}", "Content-Type: application/sdp", body=sdp)
 
-    def _setup(self, url: str, headers: Mapping[str, str]) -> None:
-        stream = self._find(url)
+    def _setup(self, request: Request) -> None:
+        stream = self._find(request)
         if stream is None:
-            return self._answer(404, headers)
-        wanted = headers.get("transport", "")
-        if "TCP" in wanted:
-            match = re.search(r"interleaved=(\d{1,3})", wanted)
-            channel = self._delivery.channel = min(int(match[1]), 254) if match else 0
+            return self._answer(404, request)
+        wanted = request.headers.get("transport", "")
+        channel, ports = channel_of(wanted), ports_of(wanted)
+        if channel is not None:
+            self._delivery.channel = channel
             given = f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
         else:
-            match = re.search(r"client_port=(\d{1,5})-(\d{1,5})", wanted)
-            if not match or "multicast" in wanted or self._delivery.datagrams or self._delivery.faults.no_udp:
-                return self._answer(461, headers)
+            if ports is None or self._delivery.datagrams or self._delivery.faults.no_udp:
+                return self._answer(461, request)
             host, peer = (self._writer.get_extra_info(name)[0] for name in ("sockname", "peername"))
-            ports = int(match[1]), int(match[2])
             datagrams = self._delivery.datagrams = Datagrams.bind(host, peer, ports)
             datagrams.listen(self._heard)
             server_ports = f"{datagrams.port}-{datagrams.port + 1}"
@@ -204,11 +172,11 @@ class Connection:
         given += f";ssrc={stream.stamper.ssrc:08X}"
         self._stream = stream
         timeout_s = max(1, int(self._cameras.idle_timeout_s))
-        return self._answer(200, headers, f"Transport: {given}", f"Session: {self._id};timeout={timeout_s}")
+        return self._answer(200, request, f"Transport: {given}", f"Session: {self._id};timeout={timeout_s}")
 
-    def _play(self, headers: Mapping[str, str]) -> None:
+    def _play(self, request: Request) -> None:
         if self._stream is None:
-            return self._answer(454, headers)
-        self._answer(200, headers, f"Session: {self._id}", "Range: npt=now-")
+            return self._answer(454, request)
+        self._answer(200, request, f"Session: {self._id}", "Range: npt=now-")
         self._delivery.waits_for_key = True
         return self._stream.add(self._delivery)

@@ -2,66 +2,16 @@
 
 import asyncio
 import random
-import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ingest.camera_server.faults import Faults
-from ingest.camera_server.stream import RtpStamper, Sending, interleave
+from ingest.camera_server.stream import Sending
+from ingest.rtsp_server.datagrams import Datagrams
+from ingest.rtsp_server.rtp import RtpStamper, interleave
 
 BACKLOG_MAX_BYTES = 4 << 20
 """A client that reads too slowly waits for the next key frame instead of growing our memory."""
-FIRST_PORT, LAST_PORT = 20_000, 60_000
-
-
-@dataclass(frozen=True, slots=True)
-class Datagrams:
-    """A pair of sockets connected to the client's pair of ports."""
-
-    rtp: socket.socket
-    rtcp: socket.socket
-    port: int
-
-    @classmethod
-    def bind(cls, host: str, peer: str, ports: tuple[int, int]) -> "Datagrams":
-        """Bind an even port and the next."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        while True:
-            pair: list[socket.socket] = []
-            first = random.randrange(FIRST_PORT, LAST_PORT, 2)  # noqa: S311 - not a secret
-            try:
-                for offset, port in enumerate(ports):
-                    datagram = socket.socket(family, socket.SOCK_DGRAM)
-                    pair.append(datagram)
-                    datagram.setblocking(False)
-                    datagram.bind((host, first + offset))
-                    datagram.connect((peer, port))
-            except OSError:
-                for datagram in pair:
-                    datagram.close()
-                continue
-            return cls(pair[0], pair[1], first)
-
-    def listen(self, on_heard: Callable[[], None]) -> None:
-        """Call ``on_heard`` for each of the client's receiver reports: they keep the link alive (RFC 2326 A)."""
-        loop = asyncio.get_running_loop()
-
-        def heard(datagram: socket.socket) -> None:
-            on_heard()
-            try:
-                datagram.recv(2048)
-            except OSError:
-                return  # the client's port is closed; it will be missed on the RTSP connection
-
-        for datagram in (self.rtp, self.rtcp):
-            loop.add_reader(datagram, heard, datagram)
-
-    def close(self) -> None:
-        loop = asyncio.get_running_loop()
-        for datagram in (self.rtp, self.rtcp):
-            loop.remove_reader(datagram)
-            datagram.close()
 
 
 class Delivery:

@@ -13,9 +13,10 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
 
-from ingest.camera_server.connection import REQUEST_MAX_BYTES, Connection
+from ingest.camera_server.connection import Connection
 from ingest.camera_server.footage import Footage, load
 from ingest.camera_server.stream import LiveStream
+from ingest.rtsp_server.requests import HEAD_MAX_BYTES
 from models.camera import CameraSource, Scheme, Transport
 
 ENDED_WITHIN_S = 1.0
@@ -86,7 +87,7 @@ class CameraServer:
         """Listen until `stop`; ``on_listening`` is called as soon as `port` is known."""
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         server = await asyncio.start_server(
-            self._accept, self.options.host, self.port, limit=REQUEST_MAX_BYTES, ssl=self.options.tls
+            self._accept, self.options.host, self.port, limit=HEAD_MAX_BYTES, ssl=self.options.tls
         )
         self.port = server.sockets[0].getsockname()[1]
         on_listening()

@@ -1,51 +1,13 @@
 """One live camera: its footage on the server's clock, packetised once for all who watch."""
 
 import asyncio
-import secrets
-import struct
 import time
 from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Protocol
 
 from ingest.camera_server.footage import TICKS_PER_S, AccessUnit, Footage
-
-PAYLOAD_TYPE = 96
-SENDER_REPORT_EVERY_S = 5.0
-_NTP_EPOCH_S = 2_208_988_800
-_HEADER = struct.Struct(">BBHII")
-_SENDER_REPORT = struct.Struct(">BBHIIIIII")
-
-
-class RtpStamper:
-    """Puts RTP headers (RFC 3550 5.1) before payloads and counts them for sender reports (6.4.1)."""
-
-    def __init__(self) -> None:
-        self.ssrc = secrets.randbits(32)
-        self.seq = secrets.randbits(16)
-        self.origin = secrets.randbits(30)
-        self._last_ticks = self.origin
-        self._packets = self._octets = 0
-
-    def packets(self, payloads: tuple[bytes, ...], ticks: int) -> list[bytes]:
-        """Return the packets of one access unit; the last has the marker bit."""
-        stamp = self._last_ticks = (self.origin + ticks) & 0xFFFFFFFF
-        seq, ssrc, last = self.seq, self.ssrc, len(payloads) - 1
-        out = []
-        for index, payload in enumerate(payloads):
-            seq = (seq + 1) & 0xFFFF
-            marker = 0x80 if index == last else 0
-            out.append(_HEADER.pack(0x80, marker | PAYLOAD_TYPE, seq, stamp, ssrc) + payload)
-            self._octets += len(payload)
-        self.seq = seq
-        self._packets += len(payloads)
-        return out
-
-    def sender_report(self) -> bytes:
-        now = time.time() + _NTP_EPOCH_S
-        fraction = int(now % 1 * 2**32)
-        counts = self._packets & 0xFFFFFFFF, self._octets & 0xFFFFFFFF
-        return _SENDER_REPORT.pack(0x80, 200, 6, self.ssrc, int(now), fraction, self._last_ticks, *counts)
+from ingest.rtsp_server.rtp import SENDER_REPORT_EVERY_S, RtpStamper, interleave
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +25,6 @@ class Sending:
 class Watcher(Protocol):
     def push(self, sending: Sending) -> None:
         """Take one access unit; must not block."""
-
-
-def interleave(packets: list[bytes], channel: int) -> bytes:
-    """Frame packets for the RTSP connection (RFC 2326 10.12)."""
-    prefix = b"$" + bytes([channel])
-    return b"".join(part for packet in packets for part in (prefix, len(packet).to_bytes(2, "big"), packet))
 
 
 class LiveStream:

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.camera_server.footage import Footage, load
-from ingest.camera_server.stream import PAYLOAD_TYPE, RtpStamper
 from ingest.h26x import Codec, ParameterSets, is_parameter_set, split_lengths
 from ingest.rtsp.datagrams import WINDOW_MAX, Reorder
 from ingest.rtsp.sdp import VideoMedia
 from ingest.rtsp.units import UnitBuilder
+from ingest.rtsp_server.rtp import PAYLOAD_TYPE, RtpStamper
 from tests.support.rtsp import clip
 
 
@@ -61,7 +61,7 @@ def test_fragments_in_the_middle_take_the_short_way() -> None:
 
 
 def _payloads(nal: bytes) -> list[bytes]:
-    from ingest.camera_server.footage import payloads  # noqa: PLC0415 - one use
+    from ingest.rtsp_server.rtp import payloads  # noqa: PLC0415 - one use
 
     return list(payloads(nal, Codec.H264))
 

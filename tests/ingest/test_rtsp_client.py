@@ -98,7 +98,7 @@ def test_loss_is_seen_and_counted(cameras: CameraServer, transport: Transport) -
     """A tenth of the packets missing: some pictures are marked, the rest goes on."""
     client = dial(cameras.source("h264", transport=transport, loss=0.1))
     client.open(5)
-    units = [unit for unit in islice(client.units(), 60) if unit is not None]
+    units = list(islice((unit for unit in client.units() if unit is not None), 60))
     client.close()
     assert client.packets_lost > 0
     assert any(unit.damaged for unit in units)

@@ -17,11 +17,11 @@ import numpy as np
 from av.video.stream import VideoStream
 
 from ingest.camera_server.footage import load
-from ingest.camera_server.stream import PAYLOAD_TYPE, RtpStamper
 from ingest.h26x import ParameterSets
 from ingest.packet import TICKS_PER_S, Packet
 from ingest.rtsp import sdp
 from ingest.rtsp.units import UnitBuilder
+from ingest.rtsp_server.rtp import PAYLOAD_TYPE, RtpStamper
 from ingest.timeline import DecodeOrder, Timeline
 from tests.support.clock import FakeClock
 

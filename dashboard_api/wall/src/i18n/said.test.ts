@@ -21,6 +21,9 @@ describe("what the server says", () => {
     expect(zh.said("camera silent of gate: connection refused")).toBe("gate：摄像机无信号，连接被拒绝");
     expect(zh.said("no picture (connecting)")).toBe("没有画面（连接中）");
     expect(zh.said("sub-stream: wrong user name or password")).toBe("子码流：用户名或密码错误");
+    expect(zh.said("browsers do not play H.265; give the camera an H.264 sub-stream")).toBe(
+      "浏览器无法播放 H.265，请为摄像机配置 H.264 子码流",
+    );
   });
 
   it("names the field of a problem", () => {

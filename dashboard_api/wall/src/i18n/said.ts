@@ -77,6 +77,10 @@ const ZH: [RegExp, Make][] = [
   [/^another publisher of this camera is sending$/, () => "此摄像机已有推流端"],
   [/^the camera ended the stream$/, () => "摄像机结束了码流"],
   [/^it answers, but sends no key frame$/, () => "有应答，但没有关键帧"],
+  [
+    /^browsers do not play H\.265; give the camera an H\.264 sub-stream$/,
+    () => "浏览器无法播放 H.265，请为摄像机配置 H.264 子码流",
+  ],
   [/^its pictures cannot be decoded$/, () => "画面无法解码"],
   [/^no video in the session description$/, () => "会话描述中没有视频"],
   [
