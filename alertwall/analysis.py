@@ -141,6 +141,10 @@ class Analysis:
         pipeline = self._pipeline
         return pipeline.mode(camera_id) if pipeline is not None and camera_id in self._rules else DecodeMode.QUIET
 
+    def moving(self, camera_id: str) -> bool:
+        """Tell whether something moves there; what nobody can judge counts as moving."""
+        return self._pipeline is None or self.mode(camera_id) is DecodeMode.ACTIVE
+
     def stats(self) -> dict[str, Any]:
         pipeline = self._pipeline
         said: dict[str, Any] = {"detector": self.detector, "problem": self.problem}

@@ -20,13 +20,16 @@ from ingest.packet import Packet
 from ingest.recorder import FOLDER, Recorder
 from ingest.segment_file import NotASegment, recover, started_at
 from ingest.stream import OpenLimiter
-from models.camera import UP_STATES, Camera, CameraState, LinkState, Rule, Scheme
+from ingest.trigger import TriggeredRecorder
+from models.camera import UP_STATES, Camera, CameraState, LinkState, RecordMode, Rule, Scheme
 from models.clock import Clock
 from models.errors import BadInput
 from models.timeline import GapCause, Segment
 
 STATE_EVERY_S = 5.0
 END_WITHIN_S = 2.0
+EVENT_AGE_MAX_S = 10.0
+"""An event that comes later, or says so by a wrong clock, counts as so old."""
 LEFT_OPEN = timedelta(minutes=3)
 """How far before its last sign of life a killed worker may have left an unregistered file."""
 
@@ -131,7 +134,7 @@ class CameraSet:
             held.watch.enabled(self._clock.utc_now(), self._clock.monotonic_s())
         self._analysis.set_camera(camera.id, registration.rules)
         config = self._config(registration)
-        same = held.link is not None and held.link.config == config and before.camera.record == camera.record
+        same = held.link is not None and held.link.config == config and _recorded(before.camera) == _recorded(camera)
         if not same:
             follows = held.link.main.last_packet if held.link is not None else None
             self._end_link(held)
@@ -178,6 +181,7 @@ class CameraSet:
                 on_frame=self._analysis.put,
                 mode=lambda: self._analysis.mode(camera.id),
                 recorder=recorder,
+                triggered=self._triggered(camera, recorder, config.ring_bytes) if recorder is not None else None,
                 live=held.live,
                 opens=self._opens,
                 follows=follows,
@@ -209,6 +213,26 @@ class CameraSet:
             segment_s=self._site.ingest.segment_s,
             min_free_bytes=round(self._site.retention.min_free_gb * 1e9),
         )
+
+    def _triggered(self, camera: Camera, recorder: Recorder, bytes_max: int) -> TriggeredRecorder | None:
+        if camera.record_mode is RecordMode.CONTINUOUS:
+            return None
+        moves = camera.record_mode is RecordMode.MOTION
+        return TriggeredRecorder(
+            recorder,
+            pre_s=camera.record_pre_s,
+            post_s=camera.record_post_s,
+            bytes_max=bytes_max,
+            moving=(lambda: self._analysis.moving(camera.id)) if moves else None,
+        )
+
+    def happened(self, camera_id: str, at: datetime) -> None:
+        """Have a camera recorded around an event, where it is not recorded anyway."""
+        held = self.held.get(camera_id)
+        link = held.link if held is not None else None
+        if link is not None and link.triggered is not None:
+            age_s = (self._clock.utc_now() - at).total_seconds()
+            link.triggered.trigger(self._clock.monotonic_s() - min(max(age_s, 0.0), EVENT_AGE_MAX_S))
 
     def _end_link(self, held: Held) -> None:
         link, held.link, held.refused = held.link, None, ""
@@ -325,6 +349,10 @@ class CameraSet:
         for link in links:
             if not link.join(max(0.0, deadline_s - self._clock.monotonic_s())):
                 log.warning("link of %s does not end", link.config.camera_id)
+
+
+def _recorded(camera: Camera) -> tuple[bool, RecordMode, int, int]:
+    return camera.record, camera.record_mode, camera.record_pre_s, camera.record_post_s
 
 
 def _gist(state: CameraState) -> tuple[LinkState, str, bool]:

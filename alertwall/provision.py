@@ -111,6 +111,10 @@ def _camera(conn: StoreConnection, box: SecretBox, applied: Applied, id: str, sa
         has_password=bool(said.password),
         onvif_port=said.onvif_port,
         onvif_events=said.onvif_events,
+        record_mode=said.record_mode,
+        record_pre_s=said.record_pre_s,
+        record_post_s=said.record_post_s,
+        min_retention_days=said.min_retention_days,
     )
     sealed = cameras.seal(box, id, said.password)
     if known is None:

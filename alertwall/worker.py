@@ -104,7 +104,7 @@ class Worker:
             dial=dial,
             restream=open_restream(site, worker_id, store, clock, self.cameras),
         )
-        self._camera_events = CameraEvents(networks(site.ingest.allowed_networks), clock=clock, put=self._outbox.put)
+        self._camera_events = CameraEvents(networks(site.ingest.allowed_networks), clock=clock, put=self._camera_said)
         self._passwords: dict[tuple[str, int], str] = {}
         self._kept: list[Camera] = []
         self._registrations_due_s = 0.0
@@ -282,6 +282,11 @@ class Worker:
         if event.snapshot is not None:
             self._jpegs[event.id] = finding.jpeg
         self._outbox.put(NewEvent(event))
+        self.cameras.happened(event.source_id, event.time)
+
+    def _camera_said(self, fact: NewEvent) -> None:
+        self._outbox.put(fact)
+        self.cameras.happened(fact.event.source_id, fact.event.time)
 
     def _write_snapshots(self, batch: Sequence[Fact]) -> None:
         for fact in batch:

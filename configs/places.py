@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from configs.section import AreaPath, Latitude, Longitude, Name, Port, Secret, Section, StableId
-from models.camera import Direction, Scheme, Transport
+from models.camera import RECORD_AROUND_MAX_S, Direction, RecordMode, Scheme, Transport
 
 Point = tuple[float, float]
 
@@ -94,7 +94,13 @@ class CameraConfig(Section):
     lon: Longitude | None = Field(default=None, description="Degrees east.")
     enabled: bool = Field(default=True, description="Off: not dialled.")
     record: bool = Field(default=True, description="Off: watched and analysed, never written.")
+    record_mode: RecordMode = Field(default=RecordMode.CONTINUOUS, description="continuous, motion or event.")
+    record_pre_s: int = Field(default=5, ge=0, le=RECORD_AROUND_MAX_S, description="Kept from before a trigger.")
+    record_post_s: int = Field(default=10, ge=0, le=RECORD_AROUND_MAX_S, description="Kept after the last trigger.")
     retention_days: int = Field(default=30, ge=1, le=3650, description="Its recordings are kept so long.")
+    min_retention_days: int = Field(
+        default=1, ge=0, le=3650, description="On a full disk, what belongs to no event may go after so long."
+    )
     onvif_port: Port | None = Field(default=None, description="Port of its ONVIF service, where it has one.")
     onvif_events: bool = Field(default=False, description="On: what it detects itself becomes events.")
     zones: dict[str, ZoneConfig] = Field(default_factory=dict, description="By name.")
@@ -137,6 +143,12 @@ class CameraConfig(Section):
             raise ValueError("host: needs a name or an address")
         if self.publish_token and len(self.publish_token) < PUBLISH_TOKEN_MIN_CHARS:
             raise ValueError(f"publish_token: needs at least {PUBLISH_TOKEN_MIN_CHARS} characters")
+        return self
+
+    @model_validator(mode="after")
+    def _kept(self) -> "CameraConfig":
+        if self.min_retention_days > self.retention_days:
+            raise ValueError(f"min_retention_days: needs at most retention_days ({self.retention_days})")
         return self
 
     @model_validator(mode="after")

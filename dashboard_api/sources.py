@@ -8,7 +8,10 @@ from ingest.address import check_credential, check_source
 from models.camera import Camera, CameraSource
 from models.errors import BadInput
 
-PLAIN_FIELDS = ("name", "area", "place", "enabled", "record", "retention_days", "onvif_events")
+PLAIN_FIELDS = (
+    *("name", "area", "place", "enabled", "onvif_events"),
+    *("record", "record_mode", "record_pre_s", "record_post_s", "retention_days", "min_retention_days"),
+)
 CLEARABLE_FIELDS = ("sub_path", "lat", "lon", "onvif_port")
 
 
@@ -34,7 +37,7 @@ def check_password(password: str) -> str:
 
 def new_camera(body: CameraCreate) -> Camera:
     """Return the camera to register."""
-    return Camera(
+    camera = Camera(
         id=body.id,
         name=body.name,
         area=body.area,
@@ -48,8 +51,14 @@ def new_camera(body: CameraCreate) -> Camera:
         retention_days=body.retention_days,
         onvif_port=body.onvif_port,
         onvif_events=body.onvif_events,
+        record_mode=body.record_mode,
+        record_pre_s=body.record_pre_s,
+        record_post_s=body.record_post_s,
+        min_retention_days=body.min_retention_days,
         has_password=bool(body.password),
     )
+    _check_kept(camera)
+    return camera
 
 
 def changed_camera(camera: Camera, body: CameraChange) -> Camera:
@@ -62,7 +71,13 @@ def changed_camera(camera: Camera, body: CameraChange) -> Camera:
         changed = replace(changed, source=source_of(body.source, sub_path=changed.sub_path))
     else:
         _check(changed.source, changed.sub_path, "source.")
+    _check_kept(changed)
     return changed
+
+
+def _check_kept(camera: Camera) -> None:
+    if camera.min_retention_days > camera.retention_days:
+        raise BadInput("min_retention_days", f"at most retention_days ({camera.retention_days})")
 
 
 def _check(source: CameraSource, sub_path: str | None, prefix: str) -> None:

@@ -15,6 +15,7 @@ from ingest.packet import Packet
 from ingest.recorder import Recorder
 from ingest.ring import PacketRing
 from ingest.stream import OpenLimiter, Status, StreamConfig, StreamLink
+from ingest.trigger import TriggeredRecorder
 from models.camera import UP_STATES, CameraSource, CameraState, LinkState
 from models.clock import Clock
 from models.frame import DecodeMode, Frame
@@ -45,6 +46,7 @@ class CameraLink:
     """Runs one thread per stream. Callbacks come from those threads and must not block.
 
     ``on_state`` is called when the camera's state or its reason changes; counters are read with `state`.
+    ``triggered`` stands before the recorder of a camera that is not recorded all the time;
     ``follows`` is the last packet of the link that this one takes the place of.
     """
 
@@ -59,6 +61,7 @@ class CameraLink:
         recorder: Recorder | None,
         live: LiveFanout,
         opens: OpenLimiter,
+        triggered: TriggeredRecorder | None = None,
         follows: Packet | None = None,
         dial: Dial = dial,
         live_sub: LiveFanout | None = None,
@@ -66,7 +69,8 @@ class CameraLink:
         """``live_sub`` gets the sub-stream while the main stream is H.265, which browsers do not play."""
         check_source(config.source, sub_path=config.sub_path)
         self.config = config
-        self.recorder, self.live, self.live_sub = recorder, live, live_sub
+        self.recorder, self.triggered = recorder, triggered
+        self.live, self.live_sub = live, live_sub
         self._clock, self._on_state, self._dial = clock, on_state, dial
         self.ring = PacketRing(config.ring_s, config.ring_bytes)
         self.gate = DecodeGate(config.camera_id, on_frame=on_frame, mode=mode)
@@ -76,7 +80,7 @@ class CameraLink:
         self._lock = threading.Lock()
         takers: list[Callable[[Packet], None]] = [self.ring.add, live.put]
         if recorder is not None:
-            takers.append(recorder.put)
+            takers.append((triggered or recorder).put)
         if config.sub_path is None:
             takers.append(self.gate.put)
         self.main = self._stream("main", config.source, takers, self._main_ended, opens, follows=follows)
@@ -135,7 +139,7 @@ class CameraLink:
 
     def _main_ended(self) -> None:
         if self.recorder is not None:
-            self.recorder.end()
+            (self.triggered or self.recorder).end()
         self.live.interrupt()
         if self.sub is None:
             self.gate.reset()

@@ -79,6 +79,8 @@ class Recorder:
         self._segment_ticks = round(segment_s * TICKS_PER_S)
         self._min_free_bytes = min_free_bytes
         self.packets_dropped = 0
+        self.written_s: float | None = None
+        """When the disk last took something, on the monotonic clock."""
         self._open: _Open | None = None
         self._pending: list[Packet] = []
         self._trouble: GapCause | None = None
@@ -218,6 +220,7 @@ class Recorder:
             self._disk_failed(current, error)
             return
         current.end_90k = end_90k
+        self.written_s = self._clock.monotonic_s()
 
     def _write(self, current: _Open, data: bytes) -> None:
         written = os.write(current.file, data)

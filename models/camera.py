@@ -37,6 +37,16 @@ class LinkState(StrEnum):
     DISABLED = "disabled"
 
 
+class RecordMode(StrEnum):
+    """When a camera that is recorded is written to disk."""
+
+    CONTINUOUS = "continuous"
+    MOTION = "motion"
+    EVENT = "event"
+
+
+RECORD_AROUND_MAX_S = 60
+"""The most seconds before and after a trigger: so much has to stay in memory."""
 UP_STATES = frozenset({LinkState.STREAMING, LinkState.DEGRADED})
 
 
@@ -70,6 +80,10 @@ class Camera:
     has_password: bool = False
     onvif_port: int | None = None
     onvif_events: bool = False
+    record_mode: RecordMode = RecordMode.CONTINUOUS
+    record_pre_s: int = 5
+    record_post_s: int = 10
+    min_retention_days: int = 1
     row_version: int = 1
     created_at: datetime | None = None
     retired_at: datetime | None = None

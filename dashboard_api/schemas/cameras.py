@@ -16,7 +16,7 @@ from dashboard_api.schemas.base import (
     StableId,
     Utc,
 )
-from models.camera import Direction, LinkState, RuleKind, Scheme, Transport
+from models.camera import RECORD_AROUND_MAX_S, Direction, LinkState, RecordMode, RuleKind, Scheme, Transport
 
 HOST_MAX_CHARS = 253
 PATH_MAX_CHARS = 1024
@@ -76,7 +76,11 @@ class CameraItem(Answer):
     lon: float | None
     enabled: bool
     record: bool
+    record_mode: RecordMode
+    record_pre_s: int
+    record_post_s: int
     retention_days: int
+    min_retention_days: int
     has_password: bool
     onvif_port: int | None = Field(description="Where its ONVIF service is; only engineers and admins see it.")
     has_onvif: bool
@@ -111,7 +115,11 @@ class CameraCreate(Request):
     lon: Longitude | None = None
     enabled: bool = True
     record: bool = True
+    record_mode: RecordMode = RecordMode.CONTINUOUS
+    record_pre_s: int = Field(default=5, ge=0, le=RECORD_AROUND_MAX_S)
+    record_post_s: int = Field(default=10, ge=0, le=RECORD_AROUND_MAX_S)
     retention_days: int = Field(default=30, ge=1, le=3650)
+    min_retention_days: int = Field(default=1, ge=0, le=3650, description="At most retention_days.")
     onvif_port: int | None = Field(default=None, ge=1, le=65535)
     onvif_events: bool = False
     password: str = Field(default="", max_length=1024, description="Never shown again.")
@@ -129,7 +137,11 @@ class CameraChange(Request):
     lon: Longitude | None = None
     enabled: bool | None = None
     record: bool | None = None
+    record_mode: RecordMode | None = None
+    record_pre_s: int | None = Field(default=None, ge=0, le=RECORD_AROUND_MAX_S)
+    record_post_s: int | None = Field(default=None, ge=0, le=RECORD_AROUND_MAX_S)
     retention_days: int | None = Field(default=None, ge=1, le=3650)
+    min_retention_days: int | None = Field(default=None, ge=0, le=3650, description="At most retention_days.")
     onvif_port: int | None = Field(default=None, ge=1, le=65535)
     onvif_events: bool | None = None
     password: str | None = Field(default=None, max_length=1024, description="Empty removes it.")

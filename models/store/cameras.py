@@ -18,6 +18,7 @@ from models.camera import (
     CameraState,
     Direction,
     LinkState,
+    RecordMode,
     Rule,
     RuleKind,
     Scheme,
@@ -32,7 +33,8 @@ from models.wire import camera_state_json, instant
 
 _CAMERA = SQL(
     "id, name, area, place, scheme, host, port, path, transport, username, sub_path, lat, lon, enabled, record,"
-    " retention_days, password_enc IS NOT NULL, row_version, created_at, retired_at, onvif_port, onvif_events"
+    " retention_days, password_enc IS NOT NULL, row_version, created_at, retired_at, onvif_port, onvif_events,"
+    " record_mode, record_pre_s, record_post_s, min_retention_days"
 )
 _STATE = SQL(
     "camera_id, worker_id, state, reason, since, updated_at, last_frame_at, fps, bitrate_kbps, width_px, height_px,"
@@ -47,10 +49,12 @@ _PAGE = SQL("SELECT {} FROM camera WHERE retired_at IS NULL AND {} AND id > %s O
 _GET = SQL("SELECT {} FROM camera WHERE id = %s").format(_CAMERA)
 _CREATE = SQL(
     "INSERT INTO camera (id, name, area, place, scheme, host, port, path, transport, username, sub_path, lat, lon,"
-    " enabled, record, retention_days, onvif_port, onvif_events, password_enc)"
+    " enabled, record, retention_days, onvif_port, onvif_events,"
+    " record_mode, record_pre_s, record_post_s, min_retention_days, password_enc)"
     " VALUES (%(id)s, %(name)s, %(area)s, %(place)s, %(scheme)s, %(host)s, %(port)s, %(path)s, %(transport)s,"
     " %(username)s, %(sub_path)s, %(lat)s, %(lon)s, %(enabled)s, %(record)s, %(retention_days)s,"
-    " %(onvif_port)s, %(onvif_events)s, %(password_enc)s)"
+    " %(onvif_port)s, %(onvif_events)s,"
+    " %(record_mode)s, %(record_pre_s)s, %(record_post_s)s, %(min_retention_days)s, %(password_enc)s)"
     " RETURNING {}"
 ).format(_CAMERA)
 _UPDATE = SQL(
@@ -58,6 +62,8 @@ _UPDATE = SQL(
     " port = %(port)s, path = %(path)s, transport = %(transport)s, username = %(username)s, sub_path = %(sub_path)s,"
     " lat = %(lat)s, lon = %(lon)s, enabled = %(enabled)s, record = %(record)s, retention_days = %(retention_days)s,"
     " onvif_port = %(onvif_port)s, onvif_events = %(onvif_events)s, row_version = row_version + 1,"
+    " record_mode = %(record_mode)s, record_pre_s = %(record_pre_s)s, record_post_s = %(record_post_s)s,"
+    " min_retention_days = %(min_retention_days)s,"
     " password_enc = CASE WHEN %(drop)s THEN NULL ELSE coalesce(%(password_enc)s::bytea, password_enc) END"
     " WHERE id = %(id)s AND retired_at IS NULL AND (%(expected)s::integer IS NULL OR row_version = %(expected)s)"
     " RETURNING {}"
@@ -275,7 +281,11 @@ def registration_json(camera: Camera, state: CameraState | None) -> dict[str, An
         "lon": camera.lon,
         "enabled": camera.enabled,
         "record": camera.record,
+        "record_mode": camera.record_mode,
+        "record_pre_s": camera.record_pre_s,
+        "record_post_s": camera.record_post_s,
         "retention_days": camera.retention_days,
+        "min_retention_days": camera.min_retention_days,
         "has_password": camera.has_password,
         "has_onvif": camera.onvif_port is not None,
         "onvif_events": camera.onvif_events,
@@ -328,6 +338,10 @@ def _camera(row: Any) -> Camera:
         retired_at=row[19],
         onvif_port=row[20],
         onvif_events=row[21],
+        record_mode=RecordMode(row[22]),
+        record_pre_s=row[23],
+        record_post_s=row[24],
+        min_retention_days=row[25],
     )
 
 
@@ -352,6 +366,10 @@ def _columns(camera: Camera) -> dict[str, Any]:
         "retention_days": camera.retention_days,
         "onvif_port": camera.onvif_port,
         "onvif_events": camera.onvif_events,
+        "record_mode": camera.record_mode,
+        "record_pre_s": camera.record_pre_s,
+        "record_post_s": camera.record_post_s,
+        "min_retention_days": camera.min_retention_days,
     }
 
 

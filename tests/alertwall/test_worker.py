@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from ingest.camera_server import CameraServer, ServerOptions
-from models.camera import Camera, CameraSource, LinkState, Rule, RuleKind, Scheme
+from models.camera import Camera, CameraSource, LinkState, RecordMode, Rule, RuleKind, Scheme
 from models.clock import SystemClock
 from models.event import EventKind, SourceKind
 from models.store import cameras as camera_store
@@ -84,6 +84,36 @@ def test_a_registered_camera_is_recorded_analysed_and_shown(bench: Bench, server
     assert bench.ask("GET", "/cameras/gate/clip.mp4?from=x&to=y")[0] == 422
     assert bench.ask("GET", "/cameras/..%2Fgate/snapshot.jpg")[0] == 404
     assert bench.stop() < 5
+
+
+def test_a_camera_that_waits_for_events_is_recorded_around_them(bench: Bench, server: CameraServer) -> None:
+    """What is deliberately not recorded is no gap; a finding has its seconds before and after."""
+    bench.register(server, "gate", record_mode=RecordMode.EVENT, record_pre_s=1, record_post_s=1)
+    worker = bench.start()
+    until(streaming(bench, "gate"))
+    until(lambda: len(bench.pipeline.frames) > 2)
+    state = bench.state("gate")
+    assert state is not None
+    assert not state.recording
+    rule = Rule(
+        id=1, version=1, camera_id="gate", name="yard", kind=RuleKind.INTRUSION, points=((0, 0), (1, 0), (1, 1))
+    )
+    now = SystemClock().utc_now()
+    worker.found(Found("gate", now, rule))
+
+    def recorded() -> list[Any]:
+        with bench.store.transaction() as conn:
+            return segments.listing(conn, ["gate"], now - timedelta(minutes=1), now + timedelta(minutes=1))
+
+    def whole() -> bool:
+        found = recorded()
+        return bool(found) and found[-1].ended_at >= now + timedelta(seconds=0.9)
+
+    until(whole)
+    assert recorded()[0].started_at <= now
+    until(lambda: bench.worker and not bench.worker.cameras.counts()["recording"])
+    with bench.store.transaction() as conn:
+        assert gaps.listing(conn, SourceKind.CAMERA, ["gate"], now - timedelta(minutes=1), now) == []
 
 
 def test_an_mjpeg_camera_is_recorded_analysed_and_live(bench: Bench) -> None:

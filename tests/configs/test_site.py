@@ -247,3 +247,19 @@ def test_embedded_servers_are_read_from_the_runtime_file(tmp_path: Path) -> None
     assert loaded.dsn == "host=/run/x"
     assert loaded.broker_link.embedded
     assert loaded.internal_token == "token"
+
+
+def test_a_camera_says_when_it_is_recorded(tmp_path: Path) -> None:
+    """Always, five seconds before and ten after, unless said otherwise; no minimum above the maximum."""
+    text = '[areas]\ncity = "City"\n[cameras.gate]\nname = "Gate"\narea = "city"\nhost = "10.0.0.1"\n'
+    gate = site.load(write(tmp_path, SMALLEST + text)).cameras["gate"]
+    assert (gate.record_mode, gate.record_pre_s, gate.record_post_s, gate.min_retention_days) == (
+        "continuous",
+        5,
+        10,
+        1,
+    )
+    gate = site.load(write(tmp_path, SMALLEST + text + 'record_mode = "motion"\nrecord_pre_s = 0\n')).cameras["gate"]
+    assert (gate.record_mode, gate.record_pre_s) == ("motion", 0)
+    assert "min_retention_days" in refuse(tmp_path, text + "retention_days = 2\nmin_retention_days = 3\n")
+    assert "record_post_s" in refuse(tmp_path, text + "record_post_s = 61\n")

@@ -298,3 +298,35 @@ def test_a_list_says_no_more_of_a_link_than_one_camera_does(world: World) -> Non
     (listed,) = client.get("/api/v1/cameras").json()["items"]
     assert listed == client.get(f"/api/v1/cameras/{camera.id}").json()
     assert listed["state"].keys().isdisjoint({"worker_id", "bitrate_kbps", "updated_at"})
+
+
+def test_when_and_how_long_a_camera_is_recorded(world: World) -> None:
+    """Always unless said otherwise; what cannot be is refused by its name, also when only its half changes."""
+    engineer = world.as_("engineer")
+    made = engineer.post("/api/v1/cameras", json=BODY)
+    assert made.status_code == 201, made.text
+    shown = {name: made.json()[name] for name in ("record_mode", "record_pre_s", "record_post_s", "min_retention_days")}
+    assert shown == {"record_mode": "continuous", "record_pre_s": 5, "record_post_s": 10, "min_retention_days": 1}
+    version = {"If-Match": made.headers["ETag"]}
+    refusals: tuple[dict[str, Any], ...] = (
+        {"record_pre_s": 61},
+        {"record_post_s": -1},
+        {"record_mode": "never"},
+        {"min_retention_days": 31},
+    )
+    for wrong in refusals:
+        refused = engineer.patch("/api/v1/cameras/gate", json=wrong, headers=version)
+        assert refused.status_code == 422, wrong
+        assert next(iter(wrong)) in refused.text
+    said = {
+        "record_mode": "event",
+        "record_pre_s": 0,
+        "record_post_s": 60,
+        "min_retention_days": 7,
+        "retention_days": 7,
+    }
+    changed = engineer.patch("/api/v1/cameras/gate", json=said, headers=version)
+    assert changed.status_code == 200
+    assert {name: changed.json()[name] for name in said} == said
+    version = {"If-Match": changed.headers["ETag"]}
+    assert engineer.patch("/api/v1/cameras/gate", json={"retention_days": 6}, headers=version).status_code == 422

@@ -1467,8 +1467,18 @@ export interface components {
             enabled?: boolean | null;
             /** Record */
             record?: boolean | null;
+            record_mode?: components["schemas"]["RecordMode"] | null;
+            /** Record Pre S */
+            record_pre_s?: number | null;
+            /** Record Post S */
+            record_post_s?: number | null;
             /** Retention Days */
             retention_days?: number | null;
+            /**
+             * Min Retention Days
+             * @description At most retention_days.
+             */
+            min_retention_days?: number | null;
             /** Onvif Port */
             onvif_port?: number | null;
             /** Onvif Events */
@@ -1509,11 +1519,29 @@ export interface components {
              * @default true
              */
             record: boolean;
+            /** @default continuous */
+            record_mode: components["schemas"]["RecordMode"];
+            /**
+             * Record Pre S
+             * @default 5
+             */
+            record_pre_s: number;
+            /**
+             * Record Post S
+             * @default 10
+             */
+            record_post_s: number;
             /**
              * Retention Days
              * @default 30
              */
             retention_days: number;
+            /**
+             * Min Retention Days
+             * @description At most retention_days.
+             * @default 1
+             */
+            min_retention_days: number;
             /** Onvif Port */
             onvif_port?: number | null;
             /**
@@ -1550,8 +1578,15 @@ export interface components {
             enabled: boolean;
             /** Record */
             record: boolean;
+            record_mode: components["schemas"]["RecordMode"];
+            /** Record Pre S */
+            record_pre_s: number;
+            /** Record Post S */
+            record_post_s: number;
             /** Retention Days */
             retention_days: number;
+            /** Min Retention Days */
+            min_retention_days: number;
             /** Has Password */
             has_password: boolean;
             /**
@@ -2374,6 +2409,12 @@ export interface components {
             broker: components["schemas"]["BrokerState"];
             database: components["schemas"]["DatabaseState"];
         };
+        /**
+         * RecordMode
+         * @description When a camera that is recorded is written to disk.
+         * @enum {string}
+         */
+        RecordMode: "continuous" | "motion" | "event";
         /**
          * Role
          * @enum {string}

@@ -10,6 +10,7 @@ import { errorText, ErrorText } from "../ui/bits";
 import { isOvertaken, numberOrNull, useForm } from "../ui/useForm";
 import { FindCameras } from "./FindCameras";
 import { ProbeCard } from "./ProbeCard";
+import { RecordFields } from "./RecordFields";
 import { PublishTokenCard } from "./PublishToken";
 import { Password } from "../ui/Password";
 
@@ -103,7 +104,11 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
         onvif_port: numberOrNull(values.onvif_port),
         onvif_events: values.onvif_events,
         record: values.record,
+        record_mode: values.record_mode,
+        record_pre_s: values.record_pre_s,
+        record_post_s: values.record_post_s,
         retention_days: values.retention_days,
+        min_retention_days: values.min_retention_days,
         enabled: values.enabled,
         ...(!pushes && values.password !== "" && { password: values.password }),
       };
@@ -261,6 +266,21 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
               onChange={(days) => form.set("retention_days", Number(days) || 1)}
               data-testid="camera-retention"
             />
+            <NumberInput
+              label={t("camera.min_retention")}
+              description={t("camera.min_retention_hint")}
+              min={0}
+              max={3650}
+              value={values.min_retention_days}
+              error={form.fieldError("min_retention_days")}
+              onChange={(days) => form.set("min_retention_days", Number(days) || 0)}
+              data-testid="camera-min-retention"
+            />
+            <RecordFields
+              values={values}
+              onMode={(mode) => form.set("record_mode", mode)}
+              onSeconds={(name, seconds) => form.set(name, seconds)}
+            />
             <div className="dialog" style={{ paddingTop: 26 }}>
               <Switch
                 label={t("camera.record")}
@@ -355,7 +375,11 @@ function valuesOf(camera: Camera | null) {
     onvif_port: String(camera?.onvif_port ?? ""),
     onvif_events: camera?.onvif_events ?? false,
     record: camera?.record ?? true,
+    record_mode: (camera?.record_mode ?? "continuous") as string,
+    record_pre_s: camera?.record_pre_s ?? 5,
+    record_post_s: camera?.record_post_s ?? 10,
     retention_days: camera?.retention_days ?? 30,
+    min_retention_days: camera?.min_retention_days ?? 1,
     enabled: camera?.enabled ?? true,
   };
 }

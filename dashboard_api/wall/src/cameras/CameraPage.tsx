@@ -16,6 +16,7 @@ import { CameraForm } from "./CameraForm";
 import { LinkState, pictureOf } from "./CamerasPage";
 import { Presets } from "./Presets";
 import { RulesPanel } from "./RulesPanel";
+import { recordingText } from "./recordingText";
 
 export function CameraPage({ camera }: { camera: Camera }) {
   const { t, said, say } = useWords();
@@ -92,7 +93,7 @@ export function CameraPage({ camera }: { camera: Camera }) {
                 [t("cameras.picture"), pictureOf(camera)],
                 [t("cameras.fps"), state?.fps?.toFixed(1) ?? "–"],
                 [t("cameras.lost"), state ? `${state.frames_lost_total} / ${state.frames_total}` : "–"],
-                [t("cameras.recording"), state?.recording ? t("common.yes") : t("common.no")],
+                [t("cameras.recording"), recordingText(camera, t)],
                 [t("common.place"), camera.place || "–"],
                 [t("common.area"), `${areas.short(camera.area)} (${camera.area})`],
                 [t("common.position"), position(camera)],

@@ -12,6 +12,7 @@ import { AcceptancePage } from "./AcceptancePage";
 import { CameraForm } from "./CameraForm";
 import { CameraPage } from "./CameraPage";
 import { ImportPage } from "./ImportPage";
+import { recordingText } from "./recordingText";
 
 type View = "grid" | "table";
 const KEPT = "alertwall.cameras";
@@ -168,7 +169,7 @@ function Health({ cameras }: { cameras: Camera[] }) {
             <td className="num">{camera.state?.fps?.toFixed(1) ?? "–"}</td>
             <td>{pictureOf(camera)}</td>
             <td className="num">{camera.state?.frames_lost_total ?? "–"}</td>
-            <td>{camera.state?.recording ? t("common.yes") : t("common.no")}</td>
+            <td>{recordingText(camera, t)}</td>
           </tr>
         ))}
       </tbody>

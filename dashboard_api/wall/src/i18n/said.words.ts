@@ -174,6 +174,7 @@ export const KEYS_ZH = table(`
   repeated_total=重复总数
   restream=RTSP 转发
   retention_days=保留天数
+  min_retention_days=至少保留天数
   role=角色
   scheme=协议
   score=得分
