@@ -38,6 +38,8 @@ PART_KIND = "worker"
 TURN_S = 0.5
 REGISTRATIONS_EVERY_S = 1.0
 RETENTION_EVERY_S = 60.0
+ROOM_EVERY_S = 10.0
+"""Between the reserve and half of it there must be room for what is recorded meanwhile."""
 STOP_WITHIN_S = 2.0
 PORT_STOP_WITHIN_S = 1.5
 KINDS = {RuleKind.INTRUSION: EventKind.INTRUSION, RuleKind.LINE_CROSSING: EventKind.LINE_CROSSING}
@@ -250,19 +252,20 @@ class Worker:
             self.cameras.told(states)
 
     def _tidy_up(self) -> None:
-        while not self._over.wait(RETENTION_EVERY_S):
-            self._do(self._tidy_once)
+        due_s = self._clock.monotonic_s() + RETENTION_EVERY_S
+        while not self._over.wait(ROOM_EVERY_S):
+            self._do(self._make_room)
+            if self._clock.monotonic_s() >= due_s:
+                due_s = self._clock.monotonic_s() + RETENTION_EVERY_S
+                self._do(self._tidy_once)
+
+    def _make_room(self) -> None:
+        min_free_bytes = round(self._site.retention.min_free_gb * 1e9)
+        retention.make_room(self._store, self._clock, self._site.media_dir, min_free_bytes=min_free_bytes)
 
     def _tidy_once(self) -> None:
-        settings = self._site.retention
-        retention.tidy(
-            self._store,
-            self._clock,
-            self._site.media_dir,
-            self._kept,
-            days_max=settings.media_days,
-            min_free_bytes=round(settings.min_free_gb * 1e9),
-        )
+        days_max = self._site.retention.media_days
+        retention.tidy(self._store, self._clock, self._site.media_dir, self._kept, days_max=days_max)
 
     def _arrived(self, camera_id: str) -> None:
         """Have the link of a camera whose publisher has come try at once; called in the port's loop."""

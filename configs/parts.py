@@ -134,7 +134,9 @@ class RetentionConfig(Section):
 
     events_days: int = Field(default=90, ge=1, le=3650, description="Events, incidents and messages.")
     media_days: int = Field(default=30, ge=1, le=3650, description="Recordings and snapshots, at most.")
-    min_free_gb: float = Field(default=2, ge=0, le=100000, description="Below it the oldest recordings go first.")
+    min_free_gb: float = Field(
+        default=2, ge=0, le=100000, description="Below it the oldest recordings go; below half of it none is made."
+    )
 
 
 class BrokerLink(Section):

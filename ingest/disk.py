@@ -9,14 +9,30 @@ from collections.abc import Callable
 from pathlib import Path
 
 BACKLOG_MAX_BYTES = 128 << 20
+STOP_SHARE = 0.5
+"""Of the free space that a site keeps back: below it recording stops, before alarms and the database do."""
+RESUME_SHARE = 0.75
+"""Recording goes on from here, so that it does not stop and go with each deleted file."""
 log = logging.getLogger(__name__)
+
+
+def free_bytes(folder: Path) -> int:
+    """Return the free space of the disk that holds ``folder``."""
+    return shutil.disk_usage(folder).free
 
 
 class DiskWriter:
     """Runs jobs one after the other; refuses new ones while more than ``backlog_max_bytes`` wait."""
 
-    def __init__(self, folder: Path, *, backlog_max_bytes: int = BACKLOG_MAX_BYTES) -> None:
-        self._folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        backlog_max_bytes: int = BACKLOG_MAX_BYTES,
+        free_bytes: Callable[[Path], int] = free_bytes,
+    ) -> None:
+        self._folder, self._free_bytes = folder, free_bytes
+        self._full = False
         self._backlog_max_bytes = backlog_max_bytes
         self._jobs: deque[tuple[Callable[[], None], int]] = deque()
         self._waiting_bytes = 0
@@ -41,9 +57,14 @@ class DiskWriter:
         return self.submit(done.set) and done.wait(timeout_s)
 
     def check_free(self, min_free_bytes: int) -> None:
-        """Raise what a full disk raises when less than this is left."""
-        if shutil.disk_usage(self._folder).free < min_free_bytes:
-            raise OSError(errno.ENOSPC, "less free space than the site keeps back")
+        """Raise what a full disk raises when recordings would take what alarms and the database need.
+
+        ``min_free_bytes`` is what the site keeps back: deleting begins below it, recording stops at a share of it.
+        """
+        free = self._free_bytes(self._folder)
+        self._full = free < min_free_bytes * (RESUME_SHARE if self._full else STOP_SHARE)
+        if self._full:
+            raise OSError(errno.ENOSPC, "too little free space: what is left is for alarms and the database")
 
     @property
     def waiting_bytes(self) -> int:

@@ -1,13 +1,13 @@
 """Stretches in which a source was not heard; at most one open row per source, and each has a cause."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg import Connection
 
 from models.event import SourceKind
-from models.timeline import Gap, GapCause
+from models.timeline import Gap, GapCause, Segment
 
 
 def open_gap(
@@ -73,6 +73,39 @@ def apply(conn: Connection[Any], changes: Sequence[Gap]) -> None:
             )
 
 
+def add_retention(conn: Connection[Any], gone: Sequence[Segment]) -> None:
+    """Say that recordings were deleted before their time; neighbours become one stretch."""
+    for segment in sorted(gone, key=lambda one: (one.camera_id, one.started_at)):
+        values = {
+            "kind": SourceKind.CAMERA,
+            "id": segment.camera_id,
+            "since": segment.started_at,
+            "until": segment.ended_at,
+            "cause": GapCause.RETENTION,
+            "within": RETENTION_WITHIN,
+        }
+        extended = conn.execute(_EXTEND_RETENTION, values).rowcount
+        if not extended:
+            conn.execute(_ADD_RETENTION, values)
+
+
+def forget_retention(conn: Connection[Any], camera_id: str, before: datetime) -> None:
+    """Drop what was deleted so long ago that it would be gone anyway."""
+    conn.execute(
+        "DELETE FROM gap WHERE source_kind = %s AND source_id = %s AND cause = %s AND ended_at < %s",
+        (SourceKind.CAMERA, camera_id, GapCause.RETENTION, before),
+    )
+
+
+RETENTION_WITHIN = timedelta(seconds=2)
+_EXTEND_RETENTION = """
+    UPDATE gap SET ended_at = greatest(ended_at, %(until)s)
+    WHERE source_kind = %(kind)s AND source_id = %(id)s AND cause = %(cause)s
+      AND started_at <= %(since)s AND ended_at >= %(since)s - %(within)s::interval"""
+_ADD_RETENTION = """
+    INSERT INTO gap (source_kind, source_id, area, started_at, ended_at, cause, detail)
+    SELECT %(kind)s, id, area, %(since)s, %(until)s, %(cause)s, 'deleted: the disk was nearly full'
+    FROM camera WHERE id = %(id)s ON CONFLICT DO NOTHING"""
 _OPEN_MANY = """
     WITH given AS (
         SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::timestamptz[], %b::text[], %b::text[])

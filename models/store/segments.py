@@ -6,6 +6,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from models.event import EventKind
 from models.timeline import Segment
 
 _COLUMNS = "camera_id, started_at, ended_at, path, size_bytes, codec"
@@ -33,6 +34,30 @@ SELECT b.id, b.started_at, l.ended_at FROM bounded b CROSS JOIN LATERAL (
     ORDER BY started_at DESC LIMIT 1) l
 WHERE l.ended_at > %(since)s ORDER BY b.id, b.started_at"""
 """From each beginning, and from the first file in reach, to the last file before the next beginning."""
+
+ABOUT_THE_PICTURE = [
+    str(kind)
+    for kind in (
+        EventKind.INTRUSION,
+        EventKind.LINE_CROSSING,
+        EventKind.CAMERA_TAMPER,
+        EventKind.MOTION,
+        EventKind.DIGITAL_INPUT,
+    )
+]
+"""Events of a camera whose recording somebody may want to see."""
+_UNPROTECTED = """
+(camera_id, started_at) IN (
+    SELECT s.camera_id, s.started_at FROM segment s LEFT JOIN camera c ON c.id = s.camera_id,
+        LATERAL (SELECT s.started_at - make_interval(secs => coalesce(c.record_post_s, 0)) AS since,
+                        s.ended_at + make_interval(secs => coalesce(c.record_pre_s, 0)) AS until) near
+    WHERE s.ended_at < %(now)s - make_interval(days => coalesce(least(c.min_retention_days, c.retention_days), 0))
+      AND NOT EXISTS (SELECT 1 FROM event e WHERE e.source_id = s.camera_id AND e.source_kind = 'camera'
+          AND e.time BETWEEN near.since AND near.until AND e.kind = ANY(%(kinds)s))
+      AND NOT EXISTS (SELECT 1 FROM incident i JOIN incident_event ie ON ie.incident_id = i.id
+          WHERE i.cameras @> ARRAY[s.camera_id] AND ie.event_time BETWEEN near.since AND near.until)
+    ORDER BY s.ended_at LIMIT %(limit)s)
+ORDER BY ended_at"""
 
 
 def add(conn: Connection[Any], segments: Sequence[Segment]) -> None:
@@ -93,9 +118,13 @@ def expired(conn: Connection[Any], camera_id: str, before: datetime, limit: int 
     return _rows(conn, "camera_id = %s AND ended_at < %s ORDER BY ended_at LIMIT %s", (camera_id, before, limit))
 
 
-def oldest(conn: Connection[Any], limit: int = 100) -> list[Segment]:
-    """Return the oldest files of all cameras, for when the disk is nearly full."""
-    return _rows(conn, "true ORDER BY ended_at LIMIT %s", (limit,))
+def oldest_unprotected(conn: Connection[Any], now: datetime, limit: int = 100) -> list[Segment]:
+    """Return the oldest files of all cameras that may go when the disk is nearly full.
+
+    Protected is what is younger than its camera's ``min_retention_days``, and what belongs to an event of the camera
+    or to an incident that it shows, with the seconds before and after.
+    """
+    return _rows(conn, _UNPROTECTED, {"now": now, "kinds": ABOUT_THE_PICTURE, "limit": limit})
 
 
 def remove(conn: Connection[Any], segments: Sequence[Segment]) -> None:
@@ -107,7 +136,7 @@ def remove(conn: Connection[Any], segments: Sequence[Segment]) -> None:
     )
 
 
-def _rows(conn: Connection[Any], where: str, values: Sequence[Any]) -> list[Segment]:
+def _rows(conn: Connection[Any], where: str, values: Sequence[Any] | dict[str, Any]) -> list[Segment]:
     rows = conn.execute(f"SELECT {_COLUMNS} FROM segment WHERE {where}".encode(), values).fetchall()  # noqa: S608
     return [
         Segment(camera_id=r[0], started_at=r[1], ended_at=r[2], path=r[3], size_bytes=r[4], codec=r[5]) for r in rows

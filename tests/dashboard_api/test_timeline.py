@@ -53,7 +53,7 @@ def test_stretches_are_what_the_files_say(store: Store, seed: int) -> None:
     with store.transaction() as conn:
         for begin in range(0, len(files), 1 + seed % 3):
             segments.add(conn, files[begin : begin + 1 + seed % 3])
-        segments.remove(conn, segments.oldest(conn, rng.randrange(40)))
+        segments.remove(conn, segments.oldest_unprotected(conn, START + timedelta(days=9), rng.randrange(40)))
         for _ in range(10):
             since = START + timedelta(seconds=rng.uniform(-90, RANGE_S))
             until = since + timedelta(seconds=rng.uniform(1, RANGE_S))

@@ -170,6 +170,19 @@ def test_a_full_disk_stops_recording_and_it_starts_again(tmp_path: Path) -> None
     studio.disk.close()
 
 
+def test_recording_stops_at_half_of_the_reserve_and_goes_on_later(tmp_path: Path) -> None:
+    """Between the two shares it stays as it was."""
+    free = [60]
+    disk = DiskWriter(tmp_path, free_bytes=lambda _folder: free[0])
+    disk.check_free(100)
+    for free[0] in (49, 60, 74):
+        with pytest.raises(OSError, match="free space"):
+            disk.check_free(100)
+    for free[0] in (75, 51):
+        disk.check_free(100)
+    disk.close()
+
+
 def test_write_errors_half_way_end_the_segment(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     """ENOSPC in the middle: what was written before stays readable."""
     packets = packets_of(clip(), clock=studio.clock)

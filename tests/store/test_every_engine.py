@@ -220,7 +220,7 @@ def test_segments_are_found_by_range_and_age(any_store: Store, clock: FakeClock)
         assert found == [file("gate", 6, 99)]
         assert segments.expired(conn, "gate", now + timedelta(seconds=7)) == [file("gate", 0, 11)]
         segments.remove(conn, [file("gate", 0), file("square", 0)])
-        assert segments.oldest(conn) == [file("gate", 6, 99)]
+        assert segments.oldest_unprotected(conn, now + timedelta(days=1)) == [file("gate", 6, 99)]
 
 
 def test_parts_beat_and_say_what_changed(any_store: Store, clock: FakeClock) -> None:
