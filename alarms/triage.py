@@ -29,12 +29,14 @@ LASTING = codes.RESTORABLE | {
     EventKind.UNIT_SILENT,
     EventKind.CAMERA_SILENT,
     EventKind.CAMERA_TAMPER,
+    EventKind.RECORDING_LOST,
     EventKind.PART_DOWN,
     EventKind.MASS_OUTAGE,
 }
 """Conditions that somebody reports the end of; all others are over when they are told."""
 _ENDS: dict[EventKind, frozenset[EventKind]] = {
     EventKind.CAMERA_RESTORED: frozenset({EventKind.CAMERA_SILENT}),
+    EventKind.RECORDING_RESTORED: frozenset({EventKind.RECORDING_LOST}),
     EventKind.UNIT_ONLINE: frozenset({EventKind.UNIT_OFFLINE, EventKind.UNIT_SILENT}),
     EventKind.PART_RESTORED: frozenset({EventKind.PART_DOWN}),
 }

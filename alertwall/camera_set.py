@@ -10,6 +10,7 @@ from pathlib import Path
 from alertwall.analysis import Analysis
 from alertwall.camera_watch import CameraWatch
 from alertwall.outbox import Fact, NewSegment
+from alertwall.recording_watch import DiskWatch, RecordingWatch
 from configs.site import Site
 from ingest.address import networks
 from ingest.clients import Dial, dial
@@ -44,7 +45,7 @@ class Registration:
     password: str = field(default="", repr=False)
     rules: tuple[Rule, ...] = ()
     last_seen_at: datetime | None = None
-    gap_open: bool = False
+    gap_open: GapCause | None = None
 
 
 @dataclass(slots=True)
@@ -53,6 +54,7 @@ class Held:
 
     registration: Registration
     watch: CameraWatch
+    recording: RecordingWatch
     live: LiveFanout
     link: CameraLink | None = None
     refused: str = ""
@@ -92,6 +94,7 @@ class CameraSet:
         self._networks = networks(site.ingest.allowed_networks)
         self._opens = OpenLimiter(site.ingest.max_concurrent_opens)
         self.held: dict[str, Held] = {}
+        self._disk_watch = DiskWatch(worker_id)
         self._ending: list[CameraLink] = []
         self._lock = threading.Lock()
 
@@ -128,7 +131,10 @@ class CameraSet:
         if not camera.enabled:
             self._end_link(held)
             self._analysis.remove(camera.id)
-            self._put(*held.watch.disabled(self._clock.utc_now()))
+            with self._lock:
+                now = self._clock.utc_now()
+                facts = [*held.recording.over(now), *held.watch.disabled(now)]
+            self._put(*facts)
             return
         if not before.camera.enabled:
             held.watch.enabled(self._clock.utc_now(), self._clock.monotonic_s())
@@ -152,7 +158,7 @@ class CameraSet:
         self._put(*watch.begin())
         since = (registration.last_seen_at or now) - LEFT_OPEN
         self._disk.submit(lambda: self._recover(registration.camera.id, since, now))
-        return Held(registration, watch, LiveFanout())
+        return Held(registration, watch, RecordingWatch(watch, left=registration.gap_open), LiveFanout())
 
     def _config(self, registration: Registration) -> LinkConfig:
         camera, said = registration.camera, self._site.ingest
@@ -172,7 +178,9 @@ class CameraSet:
         camera = held.registration.camera
         recorder = self._recorder(held) if camera.record else None
         if recorder is None:
-            self._put(*held.watch.not_recorded(None, "", self._clock.utc_now()))
+            with self._lock:
+                facts = held.recording.over(self._clock.utc_now())
+            self._put(*facts)
         try:
             held.link = CameraLink(
                 config,
@@ -290,7 +298,24 @@ class CameraSet:
                     reason=state.reason if state else held.refused,
                     holes=link.main.take_holes() if link else (),
                 )
+                if link is not None and link.recorder is not None:
+                    facts += self._look_at_recorder(held, link, link.recorder, now, now_s)
             self._put(*facts)
+        watches = [(held.registration.camera, held.recording) for held in self.held.values()]
+        self._put(*self._disk_watch.look(now, watches))
+
+    def _look_at_recorder(
+        self, held: Held, link: CameraLink, recorder: Recorder, now: datetime, now_s: float
+    ) -> list[Fact]:
+        arrives = not held.watch.silent and link.last_packet_s is not None and link.main.status.state in UP_STATES
+        return held.recording.look(
+            now=now,
+            now_s=now_s,
+            wanted=arrives and (link.triggered is None or link.triggered.wanted),
+            written_s=recorder.written_s,
+            trouble=recorder.trouble,
+            disk_behind=self._disk.waiting_bytes > 0,
+        )
 
     def state(self, held: Held) -> CameraState:
         if held.link is not None:

@@ -14,22 +14,27 @@ FIRST_PICTURE_WITHIN_S = 10.0
 MISSED_AFTER = timedelta(seconds=5)
 """A worker that was away for longer leaves a gap of its own."""
 
+SILENT_CAUSES = frozenset({GapCause.SOURCE_OFFLINE, GapCause.INGEST_ERROR, GapCause.UNKNOWN})
+"""Somebody has been told already that the camera is silent."""
+NOT_RECORDED_CAUSES = frozenset({GapCause.DISK_FULL, GapCause.OVERLOAD})
+"""The camera may be heard meanwhile: such a gap ends when it is recorded again."""
+
 
 class CameraWatch:
     """Looks at one camera's link again and again and says what has to be stored. Pure: time comes in, facts go out."""
 
     def __init__(
-        self, camera: Camera, *, now: datetime, now_s: float, last_seen_at: datetime | None, gap_open: bool
+        self, camera: Camera, *, now: datetime, now_s: float, last_seen_at: datetime | None, gap_open: GapCause | None
     ) -> None:
-        """``last_seen_at`` and ``gap_open`` are what an earlier worker left in the store."""
+        """``last_seen_at`` and ``gap_open``, the cause of a gap without an end, are what an earlier worker left."""
         self.camera = camera
-        self.silent = gap_open
+        self.silent = gap_open in SILENT_CAUSES
         self._begun_s, self._begun_at = now_s, now
         self._last_s: float | None = None
         self._last_at = last_seen_at
-        self._offline: GapCause | None = GapCause.UNKNOWN if gap_open else None
-        self._not_recorded: GapCause | None = None
-        self._open_cause: GapCause | None = self._offline
+        self._not_recorded = gap_open if gap_open in NOT_RECORDED_CAUSES else None
+        self._offline = gap_open if self._not_recorded is None else None
+        self._open_cause = gap_open
 
     def begin(self) -> list[Fact]:
         """Return the gap that was left while no worker looked, if there was one."""

@@ -214,7 +214,9 @@ class Worker:
             passwords = {(camera.id, camera.row_version): self._password(conn, camera) for camera in current}
             new = [camera.id for camera in current if self.cameras.get(camera.id) is None]
             before = camera_store.states(conn, new) if new else {}
-            silent = gaps.open_sources(conn, SourceKind.CAMERA) if new else set()
+            if new:
+                gaps.explain(conn, SourceKind.CAMERA, new, "the worker that noticed it did not say why")
+            silent = gaps.open_causes(conn, SourceKind.CAMERA) if new else {}
         self._kept, self._passwords = own, passwords
         registrations = []
         for camera in current:
@@ -226,7 +228,7 @@ class Worker:
                     password=passwords[camera.id, camera.row_version],
                     rules=tuple(rules.get(camera.id, ())),
                     last_seen_at=held.registration.last_seen_at if held else state.last_frame_at if state else None,
-                    gap_open=held.registration.gap_open if held else camera.id in silent,
+                    gap_open=held.registration.gap_open if held else silent.get(camera.id),
                 )
             )
         self.cameras.take(registrations)

@@ -91,6 +91,11 @@ class Recorder:
     def recording(self) -> bool:
         return self._open is not None and self._trouble is None
 
+    @property
+    def trouble(self) -> GapCause | None:
+        """Why nothing is written, until it is again."""
+        return self._trouble
+
     # the link's thread
 
     def put(self, packet: Packet) -> None:

@@ -31,6 +31,8 @@ class EventKind(StrEnum):
     CAMERA_SILENT = "camera_silent"
     CAMERA_RESTORED = "camera_restored"
     CAMERA_TAMPER = "camera_tamper"
+    RECORDING_LOST = "recording_lost"
+    RECORDING_RESTORED = "recording_restored"
     MOTION = "motion"
     DIGITAL_INPUT = "digital_input"
     # alarm units
@@ -80,6 +82,7 @@ DEFAULT_PRIORITY: dict[EventKind, Priority] = {
     EventKind.LINE_CROSSING: Priority.TROUBLE,
     EventKind.CAMERA_SILENT: Priority.TROUBLE,
     EventKind.CAMERA_TAMPER: Priority.TROUBLE,
+    EventKind.RECORDING_LOST: Priority.TROUBLE,
     EventKind.BATTERY_LOW: Priority.TROUBLE,
     EventKind.MAINS_LOST: Priority.TROUBLE,
     EventKind.UNIT_TROUBLE: Priority.TROUBLE,
@@ -93,7 +96,15 @@ DEFAULT_PRIORITY: dict[EventKind, Priority] = {
 """Kinds that are not named here are plain facts (`Priority.FACT`)."""
 
 
-RESTORING = frozenset({EventKind.RESTORE, EventKind.CAMERA_RESTORED, EventKind.UNIT_ONLINE, EventKind.PART_RESTORED})
+RESTORING = frozenset(
+    {
+        EventKind.RESTORE,
+        EventKind.CAMERA_RESTORED,
+        EventKind.RECORDING_RESTORED,
+        EventKind.UNIT_ONLINE,
+        EventKind.PART_RESTORED,
+    }
+)
 """Kinds that end a condition: they wake nobody, but triage must see them."""
 
 

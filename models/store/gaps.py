@@ -147,6 +147,20 @@ def open_sources(conn: Connection[Any], source_kind: SourceKind) -> set[str]:
     }
 
 
+def open_causes(conn: Connection[Any], source_kind: SourceKind) -> dict[str, GapCause]:
+    """Return why each source that has an open gap has it."""
+    rows = conn.execute("SELECT source_id, cause FROM gap WHERE source_kind = %s AND ended_at IS NULL", (source_kind,))
+    return {source_id: GapCause(cause) for source_id, cause in rows}
+
+
+def explain(conn: Connection[Any], source_kind: SourceKind, source_ids: Sequence[str], detail: str) -> int:
+    """Give gaps whose cause nobody knew the one that is left: we did not say. Returns how many."""
+    return conn.execute(
+        "UPDATE gap SET cause = %s, detail = %s WHERE source_kind = %s AND source_id = ANY(%s) AND cause = %s",
+        (GapCause.INGEST_ERROR, detail, source_kind, list(source_ids), GapCause.UNKNOWN),
+    ).rowcount
+
+
 def listing(
     conn: Connection[Any], source_kind: SourceKind, source_ids: Sequence[str], since: datetime, until: datetime
 ) -> list[Gap]:

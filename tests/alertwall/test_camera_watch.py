@@ -19,7 +19,7 @@ CAMERA = Camera(
 class Looked:
     """A watch on a fake clock; pictures come when a test says so."""
 
-    def __init__(self, *, seen_before_s: float | None = None, gap_open: bool = False) -> None:
+    def __init__(self, *, seen_before_s: float | None = None, gap_open: GapCause | None = None) -> None:
         self.clock = FakeClock()
         seen = None
         if seen_before_s is not None:
@@ -144,7 +144,7 @@ def test_time_without_a_worker_has_its_own_cause() -> None:
 
 def test_an_open_gap_of_an_earlier_worker_is_closed_and_restores() -> None:
     """No second event says that it is silent."""
-    looked = Looked(seen_before_s=120, gap_open=True)
+    looked = Looked(seen_before_s=120, gap_open=GapCause.SOURCE_OFFLINE)
     assert looked.watch.begin() == []
     assert looked.look(30) == []
     looked.picture()
@@ -185,3 +185,19 @@ def test_switched_off_is_no_silence() -> None:
     assert looked.look(5) == []
     looked.picture()
     assert kinds(looked.look()) == ["GapClosed"]
+
+
+def test_what_an_earlier_worker_left_is_gone_on_with() -> None:
+    """A full disk is no silent camera, a switched off one is back, one that never began is silent like any other."""
+    looked = Looked(seen_before_s=120, gap_open=GapCause.DISK_FULL)
+    looked.picture()
+    assert looked.look() == []
+    assert kinds(looked.watch.not_recorded(None, "", looked.clock.utc_now())) == ["GapClosed"]
+    looked = Looked(seen_before_s=120, gap_open=GapCause.DISABLED_BY_USER)
+    assert looked.watch.disabled(looked.clock.utc_now()) == []
+    looked.watch.enabled(looked.clock.utc_now(), looked.clock.monotonic_s())
+    looked.picture()
+    assert kinds(looked.look()) == ["GapClosed"]
+    looked = Looked(seen_before_s=120, gap_open=GapCause.NOT_STARTED)
+    facts = kinds(looked.look(FIRST_PICTURE_WITHIN_S + 1))
+    assert facts == [EventKind.CAMERA_SILENT, "GapClosed", "open source_offline"]

@@ -1812,7 +1812,7 @@ export interface components {
          * EventKind
          * @enum {string}
          */
-        EventKind: "intrusion" | "line_crossing" | "camera_silent" | "camera_restored" | "camera_tamper" | "motion" | "digital_input" | "panic" | "duress" | "fire" | "medical" | "gas" | "water" | "burglary" | "unit_tamper" | "restore" | "battery_low" | "mains_lost" | "unit_trouble" | "armed" | "disarmed" | "bypass" | "test" | "unknown_code" | "unit_silent" | "unit_offline" | "unit_online" | "clock_trouble" | "spoof" | "flood" | "mass_outage" | "part_down" | "part_restored" | "not_understood";
+        EventKind: "intrusion" | "line_crossing" | "camera_silent" | "camera_restored" | "camera_tamper" | "recording_lost" | "recording_restored" | "motion" | "digital_input" | "panic" | "duress" | "fire" | "medical" | "gas" | "water" | "burglary" | "unit_tamper" | "restore" | "battery_low" | "mains_lost" | "unit_trouble" | "armed" | "disarmed" | "bypass" | "test" | "unknown_code" | "unit_silent" | "unit_offline" | "unit_online" | "clock_trouble" | "spoof" | "flood" | "mass_outage" | "part_down" | "part_restored" | "not_understood";
         /** EventList */
         EventList: {
             /** Items */
