@@ -1,6 +1,9 @@
 """alertwall's own parts are watched like everybody else: a worker or an API that no longer beats is an event."""
 
 from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import Connection
 
 from alarms import triage
 from alarms.supervision import common_area, system_event
@@ -53,24 +56,25 @@ class PartWatch:
             back = {part.id for part in watched if part.id not in late} & self._told
             if not gone and not back:
                 return
-            area = common_area(unit.area for unit in units.registry(conn).values()) or "site"
-            noticed = [
-                system_event(EventKind.PART_DOWN, id, now, f"{id} does not answer", area=area) for id in sorted(gone)
-            ]
-            noticed += [
-                system_event(
-                    EventKind.PART_RESTORED,
-                    id,
-                    now,
-                    f"{id} is back",
-                    area=area,
-                    attrs={"restores": str(EventKind.PART_DOWN)},
-                )
-                for id in sorted(back)
-            ]
-            events.write(conn, noticed, triage=False)
-            triage.take(conn, self._clock, noticed, self._settings)
+            labels = {id: f"{id} does not answer" for id in gone}
+            tell(conn, self._clock, self._settings, gone=labels, back={id: f"{id} is back" for id in back})
         self._told = (self._told | gone) - back
 
     def _clock_was_set(self, now: datetime, now_s: float) -> bool:
         return abs((now - self._looked_at).total_seconds() - (now_s - self._looked_s)) > BLIND_AFTER_S
+
+
+def tell(
+    conn: Connection[Any], clock: Clock, settings: AlarmsConfig, *, gone: dict[str, str], back: dict[str, str]
+) -> None:
+    """Store and triage what has gone and what is back, each with its words."""
+    now = clock.utc_now()
+    area = common_area(unit.area for unit in units.registry(conn).values()) or "site"
+    noticed = [system_event(EventKind.PART_DOWN, id, now, label, area=area) for id, label in sorted(gone.items())]
+    restores: dict[str, object] = {"restores": str(EventKind.PART_DOWN)}
+    noticed += [
+        system_event(EventKind.PART_RESTORED, id, now, label, area=area, attrs=restores)
+        for id, label in sorted(back.items())
+    ]
+    events.write(conn, noticed, triage=False)
+    triage.take(conn, clock, noticed, settings)

@@ -10,6 +10,7 @@ import msgspec
 from psycopg.types.json import set_json_dumps
 
 from alarms import broker, dispatch
+from alarms.canary_watch import CanaryWatch
 from alarms.centre import AlarmCentre
 from alarms.mqtt import Address
 from alarms.part_watch import PartWatch
@@ -60,6 +61,7 @@ class _Active:
         self._started_at = clock.utc_now()
         self._maintain_due_s = 0.0
         self._part_watch = PartWatch(store, clock, site.alarms)
+        self._canaries = CanaryWatch(store, clock, site.alarms)
         self._centre = AlarmCentre(
             store,
             clock,
@@ -77,7 +79,8 @@ class _Active:
                 if self._centre.committer.is_stuck():
                     log.error("nothing has been stored for minutes; starting anew")
                     return False
-                for duty in (self._beat, self._centre.follow_admissions, self._time_out, self._part_watch.check):
+                watches = (self._part_watch.check, self._canaries.check)
+                for duty in (self._beat, self._centre.follow_admissions, self._time_out, *watches):
                     self._do(duty)
                 self._maintain()
                 if stopping.wait(TURN_S):
@@ -103,6 +106,7 @@ class _Active:
         now = self._clock.utc_now()
         detail = {
             "broker": self._broker_detail(),
+            "canaries": self._canaries.detail(),
             "alarms": {
                 "waiting": len(self._centre.inbox),
                 "received_total": line.received_total,

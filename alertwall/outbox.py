@@ -11,7 +11,7 @@ from psycopg import Connection
 
 from models.errors import Overloaded, StoreDown
 from models.event import Event, SourceKind
-from models.store import events, gaps, segments
+from models.store import canaries, events, gaps, segments
 from models.store.connection import StoreConnection
 from models.store.pool import Store
 from models.store.spool import Spool
@@ -41,7 +41,12 @@ class GapClosed(msgspec.Struct, frozen=True, tag="gap_closed"):
     ended_at: datetime
 
 
-Fact = NewEvent | NewSegment | GapOpened | GapClosed
+class Canary(msgspec.Struct, frozen=True, tag="canary"):
+    worker_id: str
+    sent_at: datetime
+
+
+Fact = NewEvent | NewSegment | GapOpened | GapClosed | Canary
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[Fact]).decode
 
@@ -165,6 +170,8 @@ def apply(conn: StoreConnection, batch: Sequence[Fact]) -> None:
             _open_gap(conn, fact.gap)
         elif isinstance(fact, GapClosed):
             gaps.close_gap(conn, source_kind=SourceKind.CAMERA, source_id=fact.source_id, ended_at=fact.ended_at)
+        elif isinstance(fact, Canary):
+            canaries.send(conn, fact.worker_id, fact.sent_at)
 
 
 def _open_gap(conn: Connection[tuple[object, ...]], gap: Gap) -> None:

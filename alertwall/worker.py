@@ -16,7 +16,7 @@ from alertwall.analysis import Analysis, Found, Opener, opener
 from alertwall.assignment import owner
 from alertwall.camera_events import CameraEvents
 from alertwall.camera_set import CameraSet, Registration
-from alertwall.outbox import Fact, NewEvent, Outbox
+from alertwall.outbox import Canary, Fact, NewEvent, Outbox
 from alertwall.worker_http import WorkerPort
 from alertwall.worker_restream import open_restream
 from configs.site import Site
@@ -30,6 +30,7 @@ from models.errors import AlertwallError, NotReady, StoreDown
 from models.event import Event, EventKind, SourceKind, default_priority, event_id
 from models.store import cameras as camera_store
 from models.store import gaps, parts
+from models.store.canaries import CANARY_EVERY_S
 from models.store.pool import Store
 from models.store.secrets import SecretBox
 from models.store.spool import Spool
@@ -110,6 +111,7 @@ class Worker:
         self._passwords: dict[tuple[str, int], str] = {}
         self._kept: list[Camera] = []
         self._registrations_due_s = 0.0
+        self._canary_due_s = 0.0
         self._tidy = threading.Thread(target=self._tidy_up, name="retention", daemon=True)
         self._over = threading.Event()
 
@@ -123,6 +125,7 @@ class Worker:
         try:
             while not stopping.is_set():
                 self.cameras.look()
+                self._let_out_canary()
                 for duty in (self._beat, self._read_registrations, self._write_states):
                     if not self._do(duty):
                         break  # the database is away: the others would only wait for it too
@@ -177,6 +180,12 @@ class Worker:
             "camera_events": self._camera_events.detail(),
             "restream": self._port.restream.detail() if self._port.restream else None,
         }
+
+    def _let_out_canary(self) -> None:
+        now_s = self._clock.monotonic_s()
+        if now_s >= self._canary_due_s:
+            self._canary_due_s = now_s + CANARY_EVERY_S
+            self._outbox.put(Canary(self._id, self._clock.utc_now()))
 
     def _beat(self) -> None:
         with self._store.transaction() as conn:

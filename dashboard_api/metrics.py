@@ -37,6 +37,13 @@ def collect(conn: Connection[Any], now: datetime, *, version: str, viewers: int)
         "SELECT coalesce(s.conn, 'unknown'), count(*) FROM unit u LEFT JOIN unit_state s ON s.unit_id = u.id"
         " WHERE u.retired_at IS NULL GROUP BY 1"
     ).fetchall()
+    listed = parts.listing(conn)
+    canaries = {
+        worker: said.get("latency_s")
+        for part in listed
+        if part.kind == "core"
+        for worker, said in part.detail.get("canaries", {}).items()
+    }
     waiting = conn.execute("SELECT count(*) FROM triage_queue").fetchone()
     return [
         Metric("alertwall_build_info", "gauge", "1, with the version that runs.", [({"version": version}, 1)]),
@@ -46,7 +53,7 @@ def collect(conn: Connection[Any], now: datetime, *, version: str, viewers: int)
             "Whether a part of alertwall beats.",
             [
                 ({"part": part.id}, float((now - part.heartbeat_at).total_seconds() < parts.LATE_AFTER_S))
-                for part in parts.listing(conn)
+                for part in listed
             ],
         ),
         Metric(
@@ -84,6 +91,12 @@ def collect(conn: Connection[Any], now: datetime, *, version: str, viewers: int)
             "gauge",
             "Events that have not been through triage yet.",
             [({}, waiting[0] if waiting else 0)],
+        ),
+        Metric(
+            "alertwall_canary_latency_seconds",
+            "gauge",
+            "From a worker through its outbox, the database and the feed to core, measured to a second.",
+            [({"worker": worker}, latency_s) for worker, latency_s in canaries.items() if latency_s is not None],
         ),
         Metric("alertwall_feed_viewers", "gauge", "Open live feeds of this process.", [({}, viewers)]),
     ]

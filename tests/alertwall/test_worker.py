@@ -17,12 +17,15 @@ from av.video.frame import VideoFrame
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from alertwall import recording_watch
+from configs import site as sites
+from dashboard_api.routes.feeds import DESK_KINDS, PHONE_KINDS
 from ingest.camera_server import CameraServer, ServerOptions
 from models.camera import Camera, CameraSource, LinkState, RecordMode, Rule, RuleKind, Scheme
 from models.clock import SystemClock
 from models.event import EventKind, SourceKind
 from models.store import cameras as camera_store
-from models.store import gaps, segments
+from models.store import canaries, events, gaps, segments
 from models.store.pool import Store
 from models.timeline import GapCause
 from tests.alertwall.worker_bench import PASSWORD, TOKEN, Bench, Found, live_parts, streaming, until
@@ -84,6 +87,44 @@ def test_a_registered_camera_is_recorded_analysed_and_shown(bench: Bench, server
     assert bench.ask("GET", "/cameras/gate/clip.mp4?from=x&to=y")[0] == 422
     assert bench.ask("GET", "/cameras/..%2Fgate/snapshot.jpg")[0] == 404
     assert bench.stop() < 5
+
+
+def test_a_canary_goes_the_way_of_events_and_nobody_is_shown_it(bench: Bench) -> None:
+    """Through the outbox and the database into the feed, under a kind of its own; no event, no camera."""
+    bench.start()
+
+    def arrived() -> dict[str, Any]:
+        with bench.store.transaction() as conn:
+            return canaries.newest(conn)
+
+    assert set(until(arrived)) == {"worker-1"}
+    assert canaries.KIND not in DESK_KINDS | PHONE_KINDS
+    with bench.store.transaction() as conn:
+        assert events.listing(conn, ["city", "site"])[0] == []
+        assert camera_store.listing(conn) == []
+
+
+def test_a_full_disk_is_one_event_of_the_worker_and_a_gap_of_each_camera(
+    bench: Bench, server: CameraServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Live pictures and analytics go on; only the patience is shorter than in earnest."""
+    monkeypatch.setattr(recording_watch, "LOST_AFTER_S", 0.5)
+    bench.site = sites.parse({**bench.said, "retention": {"min_free_gb": 100_000}}, folder=bench.folder)
+    for name in ("gate", "square"):
+        bench.register(server, name)
+    bench.start()
+    (event,) = until(lambda: bench.events(EventKind.RECORDING_LOST))
+    assert (event.source_kind, event.source_id, event.area) == (SourceKind.SYSTEM, "recordings of worker-1", "city")
+    assert event.attrs["cause"] == "disk_full"
+
+    def causes() -> dict[str, GapCause]:
+        with bench.store.transaction() as conn:
+            return gaps.open_causes(conn, SourceKind.CAMERA)
+
+    until(lambda: causes() == {"gate": GapCause.DISK_FULL, "square": GapCause.DISK_FULL})
+    until(streaming(bench, "square"))
+    until(lambda: bench.pipeline.frames)
+    assert len(bench.events(EventKind.RECORDING_LOST)) == 1
 
 
 def test_a_camera_that_waits_for_events_is_recorded_around_them(bench: Bench, server: CameraServer) -> None:

@@ -64,6 +64,7 @@ def test_metrics_are_true_and_well_formed(world: World) -> None:
     world.incident()
     world.unit()
     _all_up(world)
+    world.beat("core", "core", detail={"canaries": {"worker-1": {"latency_s": 0.25}, "worker-2": {"latency_s": None}}})
     text = world.client(headers={}).get("/metrics").text
     lines = text.splitlines()
     assert all(line.startswith("# ") or LINE.fullmatch(line) for line in lines)
@@ -72,6 +73,8 @@ def test_metrics_are_true_and_well_formed(world: World) -> None:
     assert 'alertwall_alarms_active{priority="1"} 1' in lines
     assert 'alertwall_units{conn="unknown"} 1' in lines
     assert 'alertwall_part_up{part="core"} 1' in lines
+    canaries = [line for line in lines if line.startswith("alertwall_canary_latency_seconds{")]
+    assert canaries == ['alertwall_canary_latency_seconds{worker="worker-1"} 0.25']
     families = {line.split()[2] for line in lines if line.startswith("# TYPE")}
     assert all(name.startswith("alertwall_") for name in families)
 
