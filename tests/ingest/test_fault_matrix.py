@@ -56,7 +56,7 @@ class Scene:
             now=clock.utc_now(),
             now_s=clock.monotonic_s(),
             last_seen_at=None,
-            gap_open=False,
+            gap_open=None,
         )
         self._since: Packet | None = None
 
