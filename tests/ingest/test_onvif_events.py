@@ -136,7 +136,7 @@ def test_a_subscription_is_renewed_in_time(clock: FakeClock) -> None:
         assert "Renew" not in device.asked
         clock.advance(245)
         device.say(MOTION, {"IsMotion": "true"})
-        until(lambda: "Renew" in device.asked)
+        until(lambda: "Renew" in device.asked and device.asked[-1] == "PullMessages")  # the answer was taken
         assert device.asked.count("CreatePullPointSubscription") == 1
         device.options.instead["Renew"] = saying("HTTP/1.1 400 Bad Request\nContent-Length: 0")
         clock.advance(245)
