@@ -12,7 +12,7 @@ from tests.support.postgres import fresh_database, make_template, running_server
 from tests.support.shared_data import shared
 
 # a busy machine is not a failure
-hypothesis.settings.register_profile("alertwall", deadline=None)
+hypothesis.settings.register_profile("alertwall", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("alertwall")
 
 

@@ -39,6 +39,7 @@ def test_an_edge_belongs_to_one_side(corners: list[Point], lean: float, share: f
     tip = a + b - c + lean * (b - a)
     second = [b, a, tip] if turned else [a, b, tip]
     shapes = [[tuple(corner) for corner in shape] for shape in ([a, b, c], second)]
+    assume(0 < share < 1)  # a corner has more than two sides
     on_edge = (a + (b - a) * share)[None]
     assert inside(on_edge, outlines(shapes)).sum() <= 1
 
