@@ -8,12 +8,10 @@ import json
 import math
 import os
 import random
-import shutil
 import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from alarms import broker
-from benchmarks.harness import Report
+from benchmarks.harness import Report, folder
 from benchmarks.mqtt_load import LoadFleet, event, publish
 from models.store import units
 from models.store.feed import FeedTail
@@ -340,16 +338,6 @@ def wait(condition: Callable[[], bool], *, within_s: float, every_s: float = 0.1
     deadline = time.perf_counter() + within_s
     while not condition() and time.perf_counter() < deadline:
         time.sleep(every_s)
-
-
-@contextmanager
-def folder() -> Iterator[str]:
-    """A folder that is gone afterwards, whoever owns what is in it."""
-    made = tempfile.mkdtemp(prefix="aw-bench-")
-    try:
-        yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -7,21 +7,19 @@ import json
 import math
 import multiprocessing
 import os
-import shutil
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from benchmarks.harness import Report
+from benchmarks.harness import Report, folder
 from benchmarks.sse_load import Seen, ViewerProcess, echo
 from models.event import Event, EventKind, Priority, SourceKind
 from models.store import areas, events, logins, users
@@ -235,16 +233,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-@contextmanager
-def folder() -> Iterator[str]:
-    """A folder that is gone afterwards, whoever owns what is in it."""
-    made = tempfile.mkdtemp(prefix="aw-bench-")
-    try:
-        yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,11 @@
 """How every benchmark reports: one JSON object a line with ``--json``, a table for people without."""
 
 import json
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -63,3 +67,13 @@ def _line(row: dict[str, Any]) -> str:
         f" goal {texts['goal']:>8}  limit {texts['limit']:>9}  ratio {texts['ratio']:>7}"
     )
     return "  ".join([line, *(row[key] for key in ("scale", "note") if key in row)])
+
+
+@contextmanager
+def folder() -> Iterator[str]:
+    """A folder that is gone afterwards, whoever owns what is in it."""
+    made = tempfile.mkdtemp(prefix="aw-bench-")
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)

@@ -3,10 +3,15 @@
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.browser import Seats, chromium
 from tests.support.demo_process import DemoProcess
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +24,16 @@ def demo() -> Iterator[DemoProcess]:
         assert running.stop() <= 10, "the demo took too long to end"
         left = running.processes()
         assert left == {}, f"left behind: {left}"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def seats(browser: "Browser", demo: DemoProcess) -> Iterator[Seats]:
+    taken = Seats(browser, demo)
+    yield taken
+    assert taken.leave() == []

@@ -3,34 +3,17 @@
 import json
 import re
 import secrets
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.browser import PHONE_PX, Line, Seat, Seats, chromium
+from tests.support.browser import PHONE_PX, Line, Seat, Seats
 from tests.support.demo_process import ROOT, Client, DemoProcess, wait_for
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 STALE_WITHIN_MS = 16_000
 """The wall calls the feed stale after 12 s of silence."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def seats(browser: "Browser", demo: DemoProcess) -> Iterator[Seats]:
-    taken = Seats(browser, demo)
-    yield taken
-    assert taken.leave() == []
 
 
 def new_incident(client: Client, *, besides: int = 0) -> int:

@@ -6,16 +6,12 @@ import secrets
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.browser import Seats, chromium
+from tests.support.browser import Seats
 from tests.support.demo_process import DemoProcess, wait_for
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 AREA = "haikou.meilan.renmin.xinbu"
@@ -57,19 +53,6 @@ async function publish(url, token, trickle) {
   return [more.status, '']
 }
 </script>"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def seats(browser: "Browser", demo: DemoProcess) -> Iterator[Seats]:
-    taken = Seats(browser, demo)
-    yield taken
-    assert taken.leave() == []
 
 
 @contextlib.contextmanager

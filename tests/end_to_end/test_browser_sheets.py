@@ -3,33 +3,15 @@
 import csv
 import io
 import secrets
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.browser import Seats, chromium
+from tests.support.browser import Seats
 from tests.support.demo_process import DemoProcess
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 COLUMNS = ("id", "name", "area", "scheme", "host", "port", "path", "username", "password")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def seats(browser: "Browser", demo: DemoProcess) -> Iterator[Seats]:
-    taken = Seats(browser, demo)
-    yield taken
-    assert taken.leave() == []
 
 
 def sheet(demo: DemoProcess, ids: list[str], *, host: str = "") -> bytes:
