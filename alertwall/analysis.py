@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from configs.site import Site
-from models.camera import Rule
 from models.clock import Clock
 from models.errors import AlertwallError
 from models.frame import DecodeMode, Frame
+from models.rule import Rule
 
 FALLBACK = "moving-object"
 """Needs no weights."""

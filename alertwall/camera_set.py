@@ -22,9 +22,10 @@ from ingest.recorder import FOLDER, Recorder
 from ingest.segment_file import NotASegment, recover, started_at
 from ingest.stream import OpenLimiter
 from ingest.trigger import TriggeredRecorder
-from models.camera import UP_STATES, Camera, CameraState, LinkState, RecordMode, Rule, Scheme
+from models.camera import UP_STATES, Camera, CameraState, LinkState, RecordMode, Scheme
 from models.clock import Clock
 from models.errors import BadInput
+from models.rule import Rule
 from models.timeline import GapCause, Segment
 
 STATE_EVERY_S = 5.0

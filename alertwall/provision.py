@@ -14,11 +14,12 @@ from pydantic import BaseModel
 
 from alarms.broker import hash_secret
 from alertwall.state_folder import write_private
-from configs.places import CameraConfig, PatrolConfig, Point, RuleConfig, UnitConfig
+from configs.places import AnyRuleConfig, CameraConfig, PatrolConfig, TripwireConfig, UnitConfig, ZoneConfig
 from configs.site import Site
-from models.camera import Camera, CameraSource, Rule, RuleKind, Scheme
+from models.camera import Camera, CameraSource, Scheme
 from models.clock import Clock
 from models.patrol import Patrol
+from models.rule import Rule
 from models.store import areas, cameras, logins, patrols, publishing, units, users
 from models.store.connection import StoreConnection
 from models.store.pool import Store
@@ -138,29 +139,9 @@ def _rules(conn: StoreConnection, camera_id: str, said: CameraConfig) -> None:
 
 
 def wanted_rules(camera_id: str, said: CameraConfig) -> dict[str, Rule]:
-    """Return the rules of a camera's zones and tripwires by name."""
-    rules = {name: _rule(camera_id, name, RuleKind.INTRUSION, zone.polygon, zone) for name, zone in said.zones.items()}
-    for name, wire in said.tripwires.items():
-        rule = _rule(camera_id, name, RuleKind.LINE_CROSSING, wire.line, wire)
-        rules[name] = replace(rule, direction=wire.direction)
-    return rules
-
-
-def _rule(camera_id: str, name: str, kind: RuleKind, points: tuple[Point, ...], said: RuleConfig) -> Rule:
-    return Rule(
-        id=0,
-        version=1,
-        camera_id=camera_id,
-        name=name,
-        kind=kind,
-        points=points,
-        labels=said.labels,
-        confirm_frames=said.confirm_frames,
-        cool_down_s=said.cool_down_s,
-        min_score=said.min_score,
-        enabled=said.enabled,
-        created_by=BY_SITE_FILE,
-    )
+    """Return the rules that a camera's entry names, by name."""
+    named: dict[str, ZoneConfig | TripwireConfig | AnyRuleConfig] = {**said.zones, **said.tripwires, **said.rules}
+    return {name: replace(one.rule(camera_id, name), created_by=BY_SITE_FILE) for name, one in named.items()}
 
 
 def _unit(conn: StoreConnection, applied: Applied, id: str, said: UnitConfig) -> None:

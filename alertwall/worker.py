@@ -24,10 +24,11 @@ from ingest.address import Network, networks
 from ingest.clients import Dial, Dialer, StreamClient
 from ingest.disk import DiskWriter
 from ingest.whip import Publishers, WhipClient
-from models.camera import Camera, CameraSource, CameraState, RuleKind, Scheme
+from models.camera import Camera, CameraSource, CameraState, Scheme
 from models.clock import Clock, SystemClock
 from models.errors import AlertwallError, NotReady, StoreDown
 from models.event import Event, EventKind, SourceKind, default_priority, event_id
+from models.rule import RuleKind
 from models.store import cameras as camera_store
 from models.store import gaps, parts
 from models.store.canaries import CANARY_EVERY_S
@@ -43,7 +44,17 @@ ROOM_EVERY_S = 10.0
 """Between the reserve and half of it there must be room for what is recorded meanwhile."""
 STOP_WITHIN_S = 2.0
 PORT_STOP_WITHIN_S = 1.5
-KINDS = {RuleKind.INTRUSION: EventKind.INTRUSION, RuleKind.LINE_CROSSING: EventKind.LINE_CROSSING}
+KINDS = {
+    RuleKind.INTRUSION: EventKind.INTRUSION,
+    RuleKind.LINE_CROSSING: EventKind.LINE_CROSSING,
+    RuleKind.LOITERING: EventKind.LOITERING,
+    RuleKind.WRONG_WAY: EventKind.WRONG_WAY,
+    RuleKind.SPEED: EventKind.SPEEDING,
+    RuleKind.CROWD: EventKind.CROWD,
+    RuleKind.LEFT_OBJECT: EventKind.LEFT_OBJECT,
+    RuleKind.REMOVED_OBJECT: EventKind.REMOVED_OBJECT,
+    RuleKind.TAMPER: EventKind.CAMERA_TAMPER,
+}
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from analytics.planner import Plan
 from analytics.rules import Verdict
 from analytics.snapshot import jpeg
 from analytics.tracker import Tracks
-from models.camera import Rule
 from models.frame import Frame
+from models.rule import Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

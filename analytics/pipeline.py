@@ -20,9 +20,9 @@ from analytics.finding import Finding
 from analytics.motion import Change
 from analytics.scheduler import FairTurns
 from analytics.watch import COMPLAIN_EVERY_S, CameraWatch, book_of
-from models.camera import Rule
 from models.clock import Clock
 from models.frame import DecodeMode, Frame
+from models.rule import Rule
 
 log = logging.getLogger(__name__)
 

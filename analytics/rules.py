@@ -16,7 +16,7 @@ from analytics.detections import Floats, Ints, Mask
 from analytics.tracker import Tracks
 from analytics.tripwires import LEFT, RIGHT, crosses, side, wires
 from analytics.zones import inside, outlines
-from models.camera import Direction, Rule, RuleKind
+from models.rule import Direction, Rule, RuleKind
 
 LEAVE_S = 2.0
 """Out of a zone for so long is gone; less is a detector's wavering."""

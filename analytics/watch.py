@@ -16,8 +16,8 @@ from analytics.planner import NOTHING, Look, Plan, Planner
 from analytics.rules import RuleBook
 from analytics.scheduler import Rate
 from analytics.tracker import Tracker, TrackerSettings
-from models.camera import Rule
 from models.frame import Frame
+from models.rule import Rule
 
 log = logging.getLogger(__name__)
 

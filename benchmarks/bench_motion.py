@@ -22,8 +22,8 @@ from analytics.planner import Planner
 from analytics.watch import CameraWatch
 from benchmarks import vtest
 from benchmarks.harness import Report
-from models.camera import Rule, RuleKind
 from models.frame import Frame, Plane
+from models.rule import Rule, RuleKind
 from tests.support.clock import FakeClock
 
 STILL_SIZE = (768, 576)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from analytics.rules import RuleBook
 from analytics.tracker import Tracks
 from benchmarks.harness import Report
-from models.camera import Rule, RuleKind
+from models.rule import Rule, RuleKind
 
 TRACKS, ZONES, WIRES = 100, 10, 10
 CORNERS = 8

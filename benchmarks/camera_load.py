@@ -28,8 +28,9 @@ from configs.site import Site
 from ingest.disk import DiskWriter
 from ingest.packet import TICKS_PER_S
 from ingest.segment_file import read, started_at
-from models.camera import Camera, CameraSource, Rule, RuleKind, Scheme
+from models.camera import Camera, CameraSource, Scheme
 from models.clock import SystemClock
+from models.rule import Rule, RuleKind
 
 NO_NETWORK = "no-network"
 """Everything of analytics but the detector's own network: it is asked, and sees nothing."""

@@ -1,31 +1,28 @@
 """The cameras, alarm units and patrols that a site file names; they are registered at start."""
 
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
 from configs.section import AreaPath, Latitude, Longitude, Name, Port, Secret, Section, StableId
-from models.camera import RECORD_AROUND_MAX_S, Direction, RecordMode, Scheme, Transport
+from models.camera import RECORD_AROUND_MAX_S, RecordMode, Scheme, Transport
+from models.errors import BadInput
+from models.rule import Direction, Rule, RuleKind, Window
+from models.rule_check import check_rule
 
 Point = tuple[float, float]
 
 USUAL_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "file": 1}
 PUBLISH_TOKEN_MIN_CHARS = 20
-POLYGON_MIN_POINTS = 3
-POLYGON_MAX_POINTS = 64
-POLYGON_MIN_AREA = 1e-5
-"""Of the picture; below it the points lie on one line."""
 
 
-def _check_points(points: tuple[Point, ...]) -> None:
-    for x, y in points:
-        if not (0 <= x <= 1 and 0 <= y <= 1):
-            raise ValueError(f"needs points within 0..1 of the picture, has [{x:g}, {y:g}]")
+class WindowConfig(Section):
+    """When a rule is in force, in the site's time; an end that is not after the start is on the next day."""
 
-
-def _area_of(points: tuple[Point, ...]) -> float:
-    following = points[1:] + points[:1]
-    return abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in zip(points, following, strict=True))) / 2
+    days: tuple[str, ...] = Field(description="mon, tue, ... sun, and holiday.")
+    start: str = Field(description="HH:MM, sunrise or sunset, also sunset-00:30.")
+    end: str = Field(description="The same.")
 
 
 class RuleConfig(Section):
@@ -36,6 +33,23 @@ class RuleConfig(Section):
     cool_down_s: float = Field(default=30, ge=0, le=86400, description="The same object raises nothing again before.")
     min_score: float = Field(default=0, ge=0, le=1, description="Least certainty of the detector.")
     enabled: bool = Field(default=True, description="Off: kept, but raises nothing.")
+    schedule: tuple[WindowConfig, ...] = Field(default=(), description="When it is in force; empty: always.")
+
+    def _rule(self, camera_id: str, name: str, kind: RuleKind, points: tuple[Point, ...]) -> Rule:
+        return Rule(
+            id=0,
+            version=1,
+            camera_id=camera_id,
+            name=name,
+            kind=kind,
+            points=points,
+            labels=self.labels,
+            confirm_frames=self.confirm_frames,
+            cool_down_s=self.cool_down_s,
+            min_score=self.min_score,
+            enabled=self.enabled,
+            schedule=tuple(Window(days=one.days, start=one.start, end=one.end) for one in self.schedule),
+        )
 
 
 class ZoneConfig(RuleConfig):
@@ -43,17 +57,14 @@ class ZoneConfig(RuleConfig):
 
     polygon: tuple[Point, ...] = Field(description="Corners as [x, y] in 0..1 of the picture.")
 
-    @field_validator("polygon")
-    @classmethod
-    def _polygon(cls, points: tuple[Point, ...]) -> tuple[Point, ...]:
-        if len(points) < POLYGON_MIN_POINTS:
-            raise ValueError(f"needs {POLYGON_MIN_POINTS} points, has {len(points)}")
-        if len(points) > POLYGON_MAX_POINTS:
-            raise ValueError(f"needs at most {POLYGON_MAX_POINTS} points, has {len(points)}")
-        _check_points(points)
-        if _area_of(points) < POLYGON_MIN_AREA:
-            raise ValueError("needs points that enclose an area, has points on one line")
-        return points
+    @model_validator(mode="after")
+    def _drawn(self) -> "ZoneConfig":
+        _check(self.rule("", ""), points="polygon")
+        return self
+
+    def rule(self, camera_id: str, name: str) -> Rule:
+        """Return it as a rule."""
+        return self._rule(camera_id, name, RuleKind.INTRUSION, self.polygon)
 
 
 class TripwireConfig(RuleConfig):
@@ -62,15 +73,41 @@ class TripwireConfig(RuleConfig):
     line: tuple[Point, ...] = Field(description="Two points as [x, y] in 0..1 of the picture.")
     direction: Direction = Field(default=Direction.BOTH, description="Looking from the first point to the second.")
 
-    @field_validator("line")
-    @classmethod
-    def _line(cls, points: tuple[Point, ...]) -> tuple[Point, ...]:
-        if len(points) != 2:
-            raise ValueError(f"needs 2 points, has {len(points)}")
-        _check_points(points)
-        if points[0] == points[1]:
-            raise ValueError("needs 2 different points, has the same one twice")
-        return points
+    @model_validator(mode="after")
+    def _drawn(self) -> "TripwireConfig":
+        _check(self.rule("", ""), points="line")
+        return self
+
+    def rule(self, camera_id: str, name: str) -> Rule:
+        """Return it as a rule."""
+        return replace(self._rule(camera_id, name, RuleKind.LINE_CROSSING, self.line), direction=self.direction)
+
+
+class AnyRuleConfig(RuleConfig):
+    """A rule of any kind; what each takes stands in models/rule.py and at /api/v1/rule-kinds."""
+
+    kind: RuleKind = Field(description="intrusion, line_crossing, loitering, wrong_way, speed, crowd, ...")
+    points: tuple[Point, ...] = Field(default=(), description="As the kind asks: polygon, line, four corners, none.")
+    direction: Direction = Field(default=Direction.BOTH, description="Of a line crossing.")
+    params: dict[str, float] = Field(default_factory=dict, description="What differs from the kind's defaults.")
+
+    @model_validator(mode="after")
+    def _drawn(self) -> "AnyRuleConfig":
+        _check(self.rule("", ""), points="points")
+        return self
+
+    def rule(self, camera_id: str, name: str) -> Rule:
+        """Return it as a rule."""
+        drawn = self._rule(camera_id, name, self.kind, self.points)
+        return replace(drawn, direction=self.direction, params=dict(self.params))
+
+
+def _check(rule: Rule, *, points: str) -> None:
+    try:
+        check_rule(rule)
+    except BadInput as refused:
+        key = points if refused.field == "points" else refused.field
+        raise ValueError(f"{key}: needs {refused.expected}") from refused
 
 
 class CameraConfig(Section):
@@ -105,6 +142,7 @@ class CameraConfig(Section):
     onvif_events: bool = Field(default=False, description="On: what it detects itself becomes events.")
     zones: dict[str, ZoneConfig] = Field(default_factory=dict, description="By name.")
     tripwires: dict[str, TripwireConfig] = Field(default_factory=dict, description="By name.")
+    rules: dict[str, AnyRuleConfig] = Field(default_factory=dict, description="By name; of every kind.")
 
     @model_validator(mode="before")
     @classmethod
@@ -155,6 +193,8 @@ class CameraConfig(Section):
     def _rule_names(self) -> "CameraConfig":
         if both := sorted(self.zones.keys() & self.tripwires.keys()):
             raise ValueError(f"tripwires: needs names that no zone has, has '{both[0]}'")
+        if both := sorted(self.rules.keys() & (self.zones.keys() | self.tripwires.keys())):
+            raise ValueError(f"rules: needs names that no zone and no tripwire has, has '{both[0]}'")
         return self
 
 

@@ -2,11 +2,13 @@
 
 import json
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from configs import demo_site, refusals
 from configs.demo_site import DemoSecrets
@@ -38,6 +40,8 @@ class Site(Section):
     state_dir: FilePath = Field(description="All that must outlive a restart, the embedded database included.")
     media_dir: FilePath = Field(description="Recordings and snapshots; default: media in the state folder.")
     secret_key_file: FilePath = Field(description="Encrypts camera passwords; default: secret.key in the state folder.")
+    timezone: str = Field(default="UTC", description="IANA name, as Asia/Shanghai: schedules of rules are in it.")
+    holidays: tuple[date, ...] = Field(default=(), description="Days on which windows of holiday hold.")
     workers: int = Field(default=1, ge=1, le=256, description="Processes that hold cameras.")
     database: DatabaseConfig = Field(default_factory=DatabaseConfig)
     broker: BrokerConfig = Field(default_factory=BrokerConfig)
@@ -50,6 +54,15 @@ class Site(Section):
     cameras: dict[StableId, CameraConfig] = Field(default_factory=dict, description="By id; registered at start.")
     units: dict[UnitId, UnitConfig] = Field(default_factory=dict, description="By id; registered at start.")
     patrols: dict[StableId, PatrolConfig] = Field(default_factory=dict, description="By id; registered at start.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as unknown:
+            raise ValueError(f"needs a name such as Asia/Shanghai or UTC, has '{value}'") from unknown
+        return value
 
     @model_validator(mode="before")
     @classmethod

@@ -5,12 +5,25 @@ from typing import Any
 from psycopg import Connection
 
 from dashboard_api.shapes import event_items, rule_item
-from models.camera import Rule, RuleKind
 from models.event import Event, SourceKind
+from models.rule import PARAMS, Rule, RuleKind
 from models.store import cameras
 from models.wire import plain
 
 DETECTOR_KEYS = ("detector", "digest", "detector_digest", "precision", "threshold", "thresholds")
+
+CONFIRMED = (RuleKind.INTRUSION, RuleKind.LINE_CROSSING)
+DID = {
+    RuleKind.INTRUSION: "{what} was inside {named}",
+    RuleKind.LINE_CROSSING: "{what} crossed {named}",
+    RuleKind.LOITERING: "{what} stayed in {named} for {dwell_s:g} s",
+    RuleKind.WRONG_WAY: "{what} went against the way of {named}",
+    RuleKind.SPEED: "{what} was faster in {named} than {limit_kmh:g} km/h",
+    RuleKind.CROWD: "{count_min:g} or more were in {named} for {hold_s:g} s",
+    RuleKind.LEFT_OBJECT: "something stood in {named} for {still_s:g} s, with nobody near it",
+    RuleKind.REMOVED_OBJECT: "something was gone from {named} for {still_s:g} s",
+    RuleKind.TAMPER: "the picture was {what} for {hold_s:g} s, says {named}",
+}
 
 
 def why(conn: Connection[Any], event: Event) -> dict[str, Any]:
@@ -44,12 +57,16 @@ def _message(conn: Connection[Any], event: Event) -> dict[str, Any] | None:
 
 def _sentence(event: Event, rule: Rule | None, message: dict[str, Any] | None) -> str:
     if rule is not None:
-        what = event.label or "something"
-        where = "was inside" if rule.kind is RuleKind.INTRUSION else "crossed"
-        score = f", score {event.score:.2f}" if event.score is not None else ""
-        return f"{what} {where} '{rule.name}' (version {rule.version}) for {rule.confirm_frames} pictures{score}"
+        return _judged(event, rule)
     if message is not None:
         point = f", point {message['point']}" if message["point"] is not None else ""
         return f"{event.source_id} sent {message['kind']} {message['code']}{point} as message {message['seq']}"
     reason = event.attrs.get("reason") or event.attrs.get("cause") or event.label
     return f"{event.kind.replace('_', ' ')} of {event.source_id}" + (f": {reason}" if reason else "")
+
+
+def _judged(event: Event, rule: Rule) -> str:
+    what, named = event.label or "something", f"'{rule.name}' (version {rule.version})"
+    did = DID[rule.kind].format(what=what, named=named, **{name: rule.param(name, what) for name in PARAMS[rule.kind]})
+    looks = f" for {rule.confirm_frames} pictures" if rule.kind in CONFIRMED else ""
+    return did + looks + (f", score {event.score:.2f}" if event.score is not None else "")

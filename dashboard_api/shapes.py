@@ -7,9 +7,10 @@ from uuid import UUID
 from psycopg import Connection
 
 from models.area import any_covers
-from models.camera import Camera, CameraState, Rule
+from models.camera import Camera, CameraState
 from models.event import Event, SourceKind
 from models.patrol import Assignment
+from models.rule import Rule
 from models.store import cameras, incidents, units
 from models.unit import Unit, UnitState
 from models.user import Login, Role, User
@@ -52,6 +53,8 @@ def rule_item(rule: Rule) -> dict[str, Any]:
         "confirm_frames": rule.confirm_frames,
         "cool_down_s": rule.cool_down_s,
         "min_score": rule.min_score,
+        "params": dict(rule.params),
+        "schedule": [{"days": list(window.days), "start": window.start, "end": window.end} for window in rule.schedule],
         "enabled": rule.enabled,
         "created_at": instant(rule.created_at),
         "created_by": rule.created_by,

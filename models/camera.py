@@ -1,6 +1,6 @@
 """Cameras: where they stand, how they are reached, what their link is doing."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -108,40 +108,3 @@ class CameraState:
     frames_total: int = 0
     frames_lost_total: int = 0
     recording: bool = False
-
-
-class RuleKind(StrEnum):
-    INTRUSION = "intrusion"
-    LINE_CROSSING = "line_crossing"
-
-
-class Direction(StrEnum):
-    """Which side of a tripwire counts, looking from its first point to its second."""
-
-    LEFT_TO_RIGHT = "left_to_right"
-    RIGHT_TO_LEFT = "right_to_left"
-    BOTH = "both"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One rule of one camera. ``points`` are (x, y) in 0..1 of the picture: a polygon or two points.
-
-    A change makes a new ``version``; old versions stay, so that an event can say which one fired.
-    """
-
-    id: int
-    version: int
-    camera_id: str
-    name: str
-    kind: RuleKind
-    points: tuple[tuple[float, float], ...]
-    labels: tuple[str, ...] = ()
-    direction: Direction = Direction.BOTH
-    confirm_frames: int = 3
-    cool_down_s: float = 30.0
-    min_score: float = 0.0
-    enabled: bool = True
-    created_at: datetime | None = None
-    created_by: str = ""
-    params: dict[str, float] = field(default_factory=dict)

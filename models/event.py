@@ -28,6 +28,12 @@ class EventKind(StrEnum):
     # cameras
     INTRUSION = "intrusion"
     LINE_CROSSING = "line_crossing"
+    LOITERING = "loitering"
+    WRONG_WAY = "wrong_way"
+    SPEEDING = "speeding"
+    CROWD = "crowd"
+    LEFT_OBJECT = "left_object"
+    REMOVED_OBJECT = "removed_object"
     CAMERA_SILENT = "camera_silent"
     CAMERA_RESTORED = "camera_restored"
     CAMERA_TAMPER = "camera_tamper"
@@ -76,10 +82,16 @@ DEFAULT_PRIORITY: dict[EventKind, Priority] = {
     EventKind.WATER: Priority.ALARM,
     EventKind.UNIT_TAMPER: Priority.ALARM,
     EventKind.INTRUSION: Priority.ALARM,
+    EventKind.CROWD: Priority.ALARM,
+    EventKind.LEFT_OBJECT: Priority.ALARM,
     EventKind.SPOOF: Priority.ALARM,
     EventKind.FLOOD: Priority.ALARM,
     EventKind.MASS_OUTAGE: Priority.ALARM,
     EventKind.LINE_CROSSING: Priority.TROUBLE,
+    EventKind.LOITERING: Priority.TROUBLE,
+    EventKind.WRONG_WAY: Priority.TROUBLE,
+    EventKind.SPEEDING: Priority.TROUBLE,
+    EventKind.REMOVED_OBJECT: Priority.TROUBLE,
     EventKind.CAMERA_SILENT: Priority.TROUBLE,
     EventKind.CAMERA_TAMPER: Priority.TROUBLE,
     EventKind.RECORDING_LOST: Priority.TROUBLE,

@@ -8,17 +8,33 @@ from dashboard_api import policy as who
 from dashboard_api.context import Here
 from dashboard_api.policy import Access, Allowed, policy
 from dashboard_api.routes import router
-from dashboard_api.schemas.cameras import RuleInput, RuleItem, RuleList
+from dashboard_api.schemas.rules import RuleInput, RuleItem, RuleKindList, RuleList
 from dashboard_api.shapes import rule_item
-from models.camera import Camera, Rule, RuleKind
-from models.errors import BadInput, Conflict
+from models.camera import Camera
+from models.errors import Conflict
+from models.rule import PARAMS, SHAPES, Rule, RuleKind, TamperFault, Window
+from models.rule_check import check_rule
 from models.store import audit, cameras
 
 routes = router("rules")
 
 PER_CAMERA_MAX = 64
-AREA_MIN = 1e-4
-"""A zone smaller than a hundredth of the picture's width and height squared is a slip of the hand."""
+
+
+@routes.get("/rule-kinds", response_model=RuleKindList)
+@policy(who.EVERYBODY, noun="rules")
+def list_kinds(access: Allowed) -> dict[str, Any]:
+    """List the kinds of rules: what is drawn, which numbers they take and within which bounds."""
+    items = [
+        {
+            "kind": kind,
+            "shape": SHAPES[kind],
+            "params": [{"name": name, **param._asdict()} for name, param in PARAMS[kind].items()],
+            "labels": list(TamperFault) if kind is RuleKind.TAMPER else [],
+        }
+        for kind in RuleKind
+    ]
+    return {"items": items, "next_cursor": None}
 
 
 @routes.get("/cameras/{camera_id}/rules", response_model=RuleList)
@@ -61,8 +77,7 @@ def remove_rule(here: Here, camera_id: str, rule_id: int, access: Allowed) -> No
 
 
 def _rule(rule_id: int, camera_id: str, body: RuleInput, access: Access) -> Rule:
-    _check_shape(body)
-    return Rule(
+    rule = Rule(
         id=rule_id,
         version=1,
         camera_id=camera_id,
@@ -76,22 +91,11 @@ def _rule(rule_id: int, camera_id: str, body: RuleInput, access: Access) -> Rule
         min_score=body.min_score,
         enabled=body.enabled,
         created_by=access.login.username,
+        params=dict(body.params),
+        schedule=tuple(Window(days=tuple(one.days), start=one.start, end=one.end) for one in body.schedule),
     )
-
-
-def _check_shape(body: RuleInput) -> None:
-    points = body.points
-    if body.kind is RuleKind.LINE_CROSSING:
-        if len(points) != 2:
-            raise BadInput("points", f"two points, has {len(points)}")
-        if points[0] == points[1]:
-            raise BadInput("points", "two different points")
-        return
-    if len(points) < 3:
-        raise BadInput("points", f"at least 3 points, has {len(points)}")
-    around = zip(points, [*points[1:], points[0]], strict=True)
-    if abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in around)) / 2 < AREA_MIN:
-        raise BadInput("points", "a polygon that encloses something")
+    check_rule(rule)
+    return rule
 
 
 def _note(conn: Any, access: Access, action: str, rule: Rule) -> None:

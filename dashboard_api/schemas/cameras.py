@@ -16,7 +16,7 @@ from dashboard_api.schemas.base import (
     StableId,
     Utc,
 )
-from models.camera import RECORD_AROUND_MAX_S, Direction, LinkState, RecordMode, RuleKind, Scheme, Transport
+from models.camera import RECORD_AROUND_MAX_S, LinkState, RecordMode, Scheme, Transport
 
 HOST_MAX_CHARS = 253
 PATH_MAX_CHARS = 1024
@@ -171,36 +171,3 @@ class ProbeAnswer(Answer):
     keyframe_interval_s: float | None = None
     snapshot_b64: str | None = Field(default=None, description="A JPEG.")
     open_s: float | None = None
-
-
-class RuleItem(Answer):
-    id: int
-    version: int
-    camera_id: str
-    name: str
-    kind: RuleKind
-    points: list[tuple[float, float]]
-    labels: list[str]
-    direction: Direction
-    confirm_frames: int
-    cool_down_s: float
-    min_score: float
-    enabled: bool
-    created_at: Utc | None
-    created_by: str
-
-
-class RuleList(Page[RuleItem]):
-    pass
-
-
-class RuleInput(Request):
-    name: Name
-    kind: RuleKind
-    points: list[tuple[Unit, Unit]] = Field(min_length=2, max_length=64, description="A polygon, or two points.")
-    labels: list[Annotated[str, Field(min_length=1, max_length=40)]] = Field(default_factory=list, max_length=40)
-    direction: Direction = Direction.BOTH
-    confirm_frames: int = Field(default=3, ge=1, le=250)
-    cool_down_s: float = Field(default=30, ge=0, le=86400)
-    min_score: float = Field(default=0, ge=0, le=1)
-    enabled: bool = True

@@ -3,7 +3,7 @@
 from typing import Any
 
 from dashboard_api.schemas.base import Answer, Page, Utc, Uuid
-from dashboard_api.schemas.cameras import RuleItem
+from dashboard_api.schemas.rules import RuleItem
 from models.event import EventKind, SourceKind
 
 

@@ -16,15 +16,13 @@ from models.camera import (
     Camera,
     CameraSource,
     CameraState,
-    Direction,
     LinkState,
     RecordMode,
-    Rule,
-    RuleKind,
     Scheme,
     Transport,
 )
 from models.errors import Conflict, NotFound
+from models.rule import Direction, Rule, RuleKind, Window
 from models.store import areas as area_store
 from models.store import feed
 from models.store.json_column import Jsonb
@@ -405,7 +403,8 @@ def _rule_body(rule: Rule) -> dict[str, Any]:
         "confirm_frames": rule.confirm_frames,
         "cool_down_s": rule.cool_down_s,
         "min_score": rule.min_score,
-        "params": rule.params,
+        "params": dict(rule.params),
+        "schedule": [{"days": list(window.days), "start": window.start, "end": window.end} for window in rule.schedule],
     }
 
 
@@ -424,6 +423,9 @@ def _rule(row: Any) -> Rule:
         cool_down_s=body["cool_down_s"],
         min_score=body["min_score"],
         params=body["params"],
+        schedule=tuple(
+            Window(days=tuple(one["days"]), start=one["start"], end=one["end"]) for one in body.get("schedule", ())
+        ),
         enabled=row[6],
         created_at=row[7],
         created_by=row[8],

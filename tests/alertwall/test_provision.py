@@ -8,7 +8,7 @@ from alarms.broker import secret_matches
 from alertwall import provision
 from configs import site as sites
 from configs.site import Site
-from models.camera import Direction, RuleKind
+from models.rule import Direction, RuleKind
 from models.store import areas, cameras, logins, patrols, publishing, units
 from models.store.pool import Store
 from models.store.secrets import SecretBox

@@ -21,9 +21,10 @@ from alertwall import recording_watch
 from configs import site as sites
 from dashboard_api.routes.feeds import DESK_KINDS, PHONE_KINDS
 from ingest.camera_server import CameraServer, ServerOptions
-from models.camera import Camera, CameraSource, LinkState, RecordMode, Rule, RuleKind, Scheme
+from models.camera import Camera, CameraSource, LinkState, RecordMode, Scheme
 from models.clock import SystemClock
 from models.event import EventKind, SourceKind
+from models.rule import Rule, RuleKind
 from models.store import cameras as camera_store
 from models.store import canaries, events, gaps, segments
 from models.store.pool import Store

@@ -16,10 +16,11 @@ from alertwall.worker import Worker
 from configs import site as sites
 from configs.site import Site
 from ingest.camera_server import CameraServer
-from models.camera import Camera, CameraState, LinkState, Rule
+from models.camera import Camera, CameraState, LinkState
 from models.clock import SystemClock
 from models.event import Event, EventKind
 from models.frame import DecodeMode, Frame
+from models.rule import Rule
 from models.store import cameras as camera_store
 from models.store import events, parts
 from models.store.pool import Store

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from analytics.detections import Detections
 from analytics.detector import Answer, DetectorSpec, InputSizes
 from analytics.letterbox import View
-from models.camera import Direction, Rule, RuleKind
 from models.frame import Frame, Plane
+from models.rule import Direction, Rule, RuleKind
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WIDTH_PX, HEIGHT_PX = 640, 384

@@ -13,8 +13,8 @@ from analytics.finding import Finding
 from analytics.letterbox import View
 from analytics.pipeline import Pipeline
 from analytics.watch import ACTIVE_S
-from models.camera import Direction
 from models.frame import DecodeMode, Frame
+from models.rule import Direction
 from tests.analytics.pictures import (
     HEIGHT_PX,
     START,

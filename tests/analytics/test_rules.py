@@ -7,7 +7,7 @@ import pytest
 
 from analytics.rules import RuleBook
 from analytics.tracker import Tracker, TrackerSettings
-from models.camera import Direction, Rule
+from models.rule import Direction, Rule
 from tests.analytics.pictures import LABELS, UPWARDS, Box, boxes, tripwire, zone
 
 SIZE_PX = (1000, 1000)

@@ -87,6 +87,7 @@ EXPECTED: dict[str, Expected] = {
     "change_camera": Expected(TECHNICAL, body={"name": "Renamed"}, headers={"If-Match": '"1"'}),
     "retire_camera": Expected(TECHNICAL, 204),
     "list_rules": Expected(ALL),
+    "list_kinds": Expected(ALL),
     "create_rule": Expected(TECHNICAL, 201, RULE),
     "change_rule": Expected(TECHNICAL, body=RULE),
     "remove_rule": Expected(TECHNICAL, 204),

@@ -14,10 +14,11 @@ from alarms import desk, dispatch
 from alarms.broker import hash_secret
 from configs.site import Site, parse
 from dashboard_api.app import create_app, equip, make_context
-from models.camera import Camera, CameraSource, CameraState, LinkState, Rule, RuleKind, Scheme
+from models.camera import Camera, CameraSource, CameraState, LinkState, Scheme
 from models.event import Event, EventKind, Priority, SourceKind
 from models.incident import Incident
 from models.patrol import Assignment, Patrol
+from models.rule import Rule, RuleKind
 from models.store import areas, cameras, events, logins, parts, patrols, units, users
 from models.store.pool import Store
 from models.store.secrets import SecretBox

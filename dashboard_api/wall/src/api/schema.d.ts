@@ -412,6 +412,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rule-kinds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Kinds
+         * @description List the kinds of rules: what is drawn, which numbers they take and within which bounds.
+         */
+        get: operations["list_kinds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cameras/{camera_id}/rules": {
         parameters: {
             query?: never;
@@ -1812,7 +1832,7 @@ export interface components {
          * EventKind
          * @enum {string}
          */
-        EventKind: "intrusion" | "line_crossing" | "camera_silent" | "camera_restored" | "camera_tamper" | "recording_lost" | "recording_restored" | "motion" | "digital_input" | "panic" | "duress" | "fire" | "medical" | "gas" | "water" | "burglary" | "unit_tamper" | "restore" | "battery_low" | "mains_lost" | "unit_trouble" | "armed" | "disarmed" | "bypass" | "test" | "unknown_code" | "unit_silent" | "unit_offline" | "unit_online" | "clock_trouble" | "spoof" | "flood" | "mass_outage" | "part_down" | "part_restored" | "not_understood";
+        EventKind: "intrusion" | "line_crossing" | "loitering" | "wrong_way" | "speeding" | "crowd" | "left_object" | "removed_object" | "camera_silent" | "camera_restored" | "camera_tamper" | "recording_lost" | "recording_restored" | "motion" | "digital_input" | "panic" | "duress" | "fire" | "medical" | "gas" | "water" | "burglary" | "unit_tamper" | "restore" | "battery_low" | "mains_lost" | "unit_trouble" | "armed" | "disarmed" | "bypass" | "test" | "unknown_code" | "unit_silent" | "unit_offline" | "unit_online" | "clock_trouble" | "spoof" | "flood" | "mass_outage" | "part_down" | "part_restored" | "not_understood";
         /** EventList */
         EventList: {
             /** Items */
@@ -2136,6 +2156,26 @@ export interface components {
              */
             expires_at: string;
         };
+        /** ParamItem */
+        ParamItem: {
+            /** Name */
+            name: string;
+            /** Default */
+            default: number;
+            /** Least */
+            least: number;
+            /** Most */
+            most: number;
+            /** Unit */
+            unit: string;
+            /** Text */
+            text: string;
+            /**
+             * Per Label
+             * @description NAME.LABEL sets it for one class alone.
+             */
+            per_label: boolean;
+        };
         /** PartItem */
         PartItem: {
             /** Id */
@@ -2442,13 +2482,16 @@ export interface components {
             kind: components["schemas"]["RuleKind"];
             /**
              * Points
-             * @description A polygon, or two points.
+             * @description As the kind's shape says; see /rule-kinds.
              */
-            points: [
+            points?: [
                 number,
                 number
             ][];
-            /** Labels */
+            /**
+             * Labels
+             * @description What counts; empty: anything. Tamper: which faults.
+             */
             labels?: string[];
             /** @default both */
             direction: components["schemas"]["Direction"];
@@ -2467,6 +2510,18 @@ export interface components {
              * @default 0
              */
             min_score: number;
+            /**
+             * Params
+             * @description What differs from the kind's defaults.
+             */
+            params?: {
+                [key: string]: number;
+            };
+            /**
+             * Schedule
+             * @description Empty: always.
+             */
+            schedule?: components["schemas"]["WindowInput"][];
             /**
              * Enabled
              * @default true
@@ -2498,6 +2553,12 @@ export interface components {
             cool_down_s: number;
             /** Min Score */
             min_score: number;
+            /** Params */
+            params: {
+                [key: string]: number;
+            };
+            /** Schedule */
+            schedule: components["schemas"]["WindowShape"][];
             /** Enabled */
             enabled: boolean;
             /** Created At */
@@ -2509,7 +2570,32 @@ export interface components {
          * RuleKind
          * @enum {string}
          */
-        RuleKind: "intrusion" | "line_crossing";
+        RuleKind: "intrusion" | "line_crossing" | "loitering" | "wrong_way" | "speed" | "crowd" | "left_object" | "removed_object" | "tamper";
+        /**
+         * RuleKindItem
+         * @description What one kind of rule takes.
+         */
+        RuleKindItem: {
+            kind: components["schemas"]["RuleKind"];
+            shape: components["schemas"]["Shape"];
+            /** Params */
+            params: components["schemas"]["ParamItem"][];
+            /**
+             * Labels
+             * @description All that may be named; empty: whatever the detector tells.
+             */
+            labels: string[];
+        };
+        /** RuleKindList */
+        RuleKindList: {
+            /** Items */
+            items: components["schemas"]["RuleKindItem"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ?cursor= for what follows; null at the end.
+             */
+            next_cursor: string | null;
+        };
         /** RuleList */
         RuleList: {
             /** Items */
@@ -2545,6 +2631,12 @@ export interface components {
             /** Needed */
             needed: boolean;
         };
+        /**
+         * Shape
+         * @description What is drawn: a polygon, a line of two points, four corners in order, or nothing (the whole picture).
+         * @enum {string}
+         */
+        Shape: "polygon" | "line" | "quad" | "picture";
         /** SignIn */
         SignIn: {
             /** Username */
@@ -3021,6 +3113,39 @@ export interface components {
             message: {
                 [key: string]: unknown;
             } | null;
+        };
+        /** WindowInput */
+        WindowInput: {
+            /**
+             * Days
+             * @description mon to sun, and holiday.
+             */
+            days: string[];
+            /**
+             * Start
+             * @description HH:MM, sunrise or sunset, also sunset-00:30.
+             */
+            start: string;
+            /** End */
+            end: string;
+        };
+        /**
+         * WindowShape
+         * @description When a rule is in force, in the site's time; an end that is not after the start is on the next day.
+         */
+        WindowShape: {
+            /**
+             * Days
+             * @description mon to sun, and holiday.
+             */
+            days: string[];
+            /**
+             * Start
+             * @description HH:MM, sunrise or sunset, also sunset-00:30.
+             */
+            start: string;
+            /** End */
+            end: string;
         };
         /**
          * ProblemField
@@ -3933,6 +4058,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_kinds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleKindList"];
+                };
             };
             /** @description A problem (RFC 9457) */
             default: {
