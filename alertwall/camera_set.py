@@ -173,6 +173,7 @@ class CameraSet:
             open_timeout_s=said.open_timeout_s,
             read_timeout_s=said.read_timeout_s,
             ring_s=said.ring_s,
+            masks=camera.masks,
         )
 
     def _start_link(self, held: Held, config: LinkConfig, follows: Packet | None) -> None:

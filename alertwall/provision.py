@@ -116,6 +116,7 @@ def _camera(conn: StoreConnection, box: SecretBox, applied: Applied, id: str, sa
         record_pre_s=said.record_pre_s,
         record_post_s=said.record_post_s,
         min_retention_days=said.min_retention_days,
+        masks=said.masks,
     )
     sealed = cameras.seal(box, id, said.password)
     if known is None:

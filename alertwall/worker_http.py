@@ -214,6 +214,7 @@ class WorkerPort:
                 username=str(said.get("username") or ""),
             )
             password = str(said.get("password") or "")
+            masks = tuple(tuple((float(x), float(y)) for x, y in polygon) for polygon in said.get("masks") or ())
         except (ValueError, KeyError, TypeError) as error:
             raise BadInput("body", f"a camera's address ({error})") from error
         if not self._probes.acquire(blocking=False):
@@ -226,6 +227,7 @@ class WorkerPort:
                 allowed_networks=self._networks,
                 timeout_s=PROBE_TIMEOUT_S,
                 dial=self._dial,
+                masks=masks,
             )
         finally:
             self._probes.release()

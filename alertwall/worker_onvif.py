@@ -70,7 +70,13 @@ class OnvifRoutes:
 
         def look() -> dict[str, Any]:
             camera, password = held.registration.camera, held.registration.password
-            seen = probe(camera.source, password, allowed_networks=self._networks, timeout_s=LOOK_TIMEOUT_S)
+            seen = probe(
+                camera.source,
+                password,
+                allowed_networks=self._networks,
+                timeout_s=LOOK_TIMEOUT_S,
+                masks=camera.masks,
+            )
             described = None
             if camera.onvif_port is not None:
                 described = describe(

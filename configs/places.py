@@ -9,7 +9,7 @@ from configs.section import AreaPath, Latitude, Longitude, Name, Port, Secret, S
 from models.camera import RECORD_AROUND_MAX_S, RecordMode, Scheme, Transport
 from models.errors import BadInput
 from models.rule import Direction, Rule, RuleKind, Window
-from models.rule_check import check_rule
+from models.rule_check import check_masks, check_rule
 
 Point = tuple[float, float]
 
@@ -138,6 +138,9 @@ class CameraConfig(Section):
     min_retention_days: int = Field(
         default=1, ge=0, le=3650, description="On a full disk, what belongs to no event may go after so long."
     )
+    masks: tuple[tuple[Point, ...], ...] = Field(
+        default=(), description="Polygons that are painted black before recording, analytics and viewers."
+    )
     onvif_port: Port | None = Field(default=None, description="Port of its ONVIF service, where it has one.")
     onvif_events: bool = Field(default=False, description="On: what it detects itself becomes events.")
     zones: dict[str, ZoneConfig] = Field(default_factory=dict, description="By name.")
@@ -188,6 +191,15 @@ class CameraConfig(Section):
         if self.min_retention_days > self.retention_days:
             raise ValueError(f"min_retention_days: needs at most retention_days ({self.retention_days})")
         return self
+
+    @field_validator("masks")
+    @classmethod
+    def _drawn(cls, masks: tuple[tuple[Point, ...], ...]) -> tuple[tuple[Point, ...], ...]:
+        try:
+            check_masks(masks)
+        except BadInput as refused:
+            raise ValueError(f"{refused.field}: needs {refused.expected}") from refused
+        return masks
 
     @model_validator(mode="after")
     def _rule_names(self) -> "CameraConfig":

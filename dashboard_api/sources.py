@@ -7,6 +7,7 @@ from dashboard_api.schemas.cameras import CameraChange, CameraCreate, SourceInpu
 from ingest.address import check_credential, check_source
 from models.camera import Camera, CameraSource
 from models.errors import BadInput
+from models.rule_check import check_masks
 
 PLAIN_FIELDS = (
     *("name", "area", "place", "enabled", "onvif_events"),
@@ -55,6 +56,7 @@ def new_camera(body: CameraCreate) -> Camera:
         record_pre_s=body.record_pre_s,
         record_post_s=body.record_post_s,
         min_retention_days=body.min_retention_days,
+        masks=_masks(body.masks),
         has_password=bool(body.password),
     )
     _check_kept(camera)
@@ -66,6 +68,8 @@ def changed_camera(camera: Camera, body: CameraChange) -> Camera:
     said = body.model_fields_set
     changes: dict[str, Any] = {name: value for name in PLAIN_FIELDS if (value := getattr(body, name)) is not None}
     changes |= {name: getattr(body, name) for name in CLEARABLE_FIELDS if name in said}
+    if body.masks is not None:
+        changes["masks"] = _masks(body.masks)
     changed = replace(camera, **changes)
     if body.source is not None:
         changed = replace(changed, source=source_of(body.source, sub_path=changed.sub_path))
@@ -73,6 +77,12 @@ def changed_camera(camera: Camera, body: CameraChange) -> Camera:
         _check(changed.source, changed.sub_path, "source.")
     _check_kept(changed)
     return changed
+
+
+def _masks(drawn: list[list[tuple[float, float]]]) -> tuple[tuple[tuple[float, float], ...], ...]:
+    masks = tuple(tuple((x, y) for x, y in polygon) for polygon in drawn)
+    check_masks(masks)
+    return masks
 
 
 def _check_kept(camera: Camera) -> None:

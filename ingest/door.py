@@ -33,8 +33,8 @@ _OPTIONS = {
     "tune": "zerolatency",
     "crf": "25",
     "forced-idr": "1",
-    "x264-params": "scenecut=0:colorprim=smpte170m:transfer=smpte170m:colormatrix=smpte170m",
 }
+_PRIMARIES = {"bt2020nc": ("bt2020", "bt2020-10")}
 
 
 class PictureRefused(ValueError):
@@ -91,7 +91,9 @@ def open_picture_decoder(name: str, extradata: bytes | None = None) -> VideoCode
 class Door:
     """Encodes one stream; used by the stream's own thread. A new size makes new parameter sets."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, colour: str = "smpte170m") -> None:
+        """``colour`` is the matrix of the pictures, in x264's words; JPEG's is that of ITU-R BT.601."""
+        self._colour = colour
         self.broken_total = 0
         self._broken_in_a_row = 0
         self._decoder: VideoCodecContext | None = None
@@ -149,7 +151,9 @@ class Door:
         encoder.framerate = Fraction(round(DOOR_FPS_MAX), 1)
         encoder.thread_count = 1
         encoder.gop_size = 600  # the clock says when: a slow camera has few pictures in two seconds
-        encoder.options = dict(_OPTIONS)
+        primaries, transfer = _PRIMARIES.get(self._colour, (self._colour, self._colour))
+        said = f"scenecut=0:colorprim={primaries}:transfer={transfer}:colormatrix={self._colour}"
+        encoder.options = _OPTIONS | {"x264-params": said}
         self._encoder, self._size, self._key_ticks = encoder, size, None
         self._sets = ParameterSets(Codec.H264)
 

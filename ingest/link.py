@@ -11,6 +11,7 @@ from ingest.clients import Dial, dial
 from ingest.gate import DecodeGate
 from ingest.h26x import Codec
 from ingest.live import LiveFanout
+from ingest.masking import Polygon, masking
 from ingest.packet import Packet
 from ingest.recorder import Recorder
 from ingest.ring import PacketRing
@@ -40,6 +41,8 @@ class LinkConfig:
     ring_bytes: int = 24 << 20
     backoff_first_s: float = 1.0
     backoff_slow_s: float = 30.0
+    masks: tuple[Polygon, ...] = ()
+    """Painted black in both streams before anything else gets them."""
 
 
 class CameraLink:
@@ -71,7 +74,7 @@ class CameraLink:
         self.config = config
         self.recorder, self.triggered = recorder, triggered
         self.live, self.live_sub = live, live_sub
-        self._clock, self._on_state, self._dial = clock, on_state, dial
+        self._clock, self._on_state, self._dial = clock, on_state, masking(dial, config.masks)
         self.ring = PacketRing(config.ring_s, config.ring_bytes)
         self.gate = DecodeGate(config.camera_id, on_frame=on_frame, mode=mode)
         self.started_s = clock.monotonic_s()

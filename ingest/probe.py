@@ -8,6 +8,7 @@ from ingest.address import Network, check_credential
 from ingest.clients import Dial, StreamClient, dial
 from ingest.failures import LinkFailure
 from ingest.gate import DecodeGate
+from ingest.masking import Polygon, masked
 from ingest.packet import TICKS_PER_S, Packet
 from ingest.picture import jpeg
 from ingest.rtsp import AccessUnit
@@ -44,15 +45,19 @@ def probe(
     timeout_s: float = 10.0,
     clock: Clock | None = None,
     dial: Dial = dial,
+    masks: Sequence[Polygon] = (),
 ) -> ProbeResult:
-    """Open the camera, wait for its second key frame or ``timeout_s``, and tell; never raises for what it does."""
+    """Open the camera, wait for its second key frame or ``timeout_s``, and tell; never raises for what it does.
+
+    The picture has the ``masks`` in it.
+    """
     begun_s = time.monotonic()
     try:
         check_credential(password, field="password")
         client = dial(source, password, allowed_networks)
         try:
             client.open(timeout_s / 2)
-            return _watch(client, begun_s, begun_s + timeout_s, clock or SystemClock())
+            return _watch(client, begun_s, begun_s + timeout_s, clock or SystemClock(), masks)
         finally:
             client.close()
     except LinkFailure as failure:
@@ -63,7 +68,9 @@ def probe(
         return ProbeResult(ok=False, problem=error.strerror or "out of sockets")
 
 
-def _watch(client: StreamClient, begun_s: float, deadline_s: float, clock: Clock) -> ProbeResult:
+def _watch(
+    client: StreamClient, begun_s: float, deadline_s: float, clock: Clock, masks: Sequence[Polygon]
+) -> ProbeResult:
     units: list[AccessUnit] = []
     frames: list[Frame] = []
     keys: list[int] = []
@@ -103,6 +110,6 @@ def _watch(client: StreamClient, begun_s: float, deadline_s: float, clock: Clock
         height_px=picture.height_px,
         fps=round((len(units) - 1) / span_s, 1) if span_s > 0 else None,
         keyframe_interval_s=round(interval_s, 2) if interval_s else None,
-        snapshot=jpeg(frames[0], width_max_px=SNAPSHOT_WIDTH_MAX_PX) if frames else b"",
+        snapshot=jpeg(masked(frames[0], masks), width_max_px=SNAPSHOT_WIDTH_MAX_PX) if frames else b"",
         open_s=round(open_s, 3),
     )

@@ -45,6 +45,7 @@ class RecordMode(StrEnum):
     EVENT = "event"
 
 
+MASKS_MAX = 16
 RECORD_AROUND_MAX_S = 60
 """The most seconds before and after a trigger: so much has to stay in memory."""
 UP_STATES = frozenset({LinkState.STREAMING, LinkState.DEGRADED})
@@ -84,6 +85,8 @@ class Camera:
     record_pre_s: int = 5
     record_post_s: int = 10
     min_retention_days: int = 1
+    masks: tuple[tuple[tuple[float, float], ...], ...] = ()
+    """Polygons in 0..1 of the picture that are painted black before recording, analytics and viewers."""
     row_version: int = 1
     created_at: datetime | None = None
     retired_at: datetime | None = None

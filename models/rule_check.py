@@ -1,8 +1,9 @@
 """What a rule may say: the site file and the API refuse the same things in the same words."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+from models.camera import MASKS_MAX
 from models.errors import BadInput
 from models.rule import DAYS, HOLIDAY, MOMENT, PARAMS, SHAPES, Rule, RuleKind, Shape, TamperFault, Window
 
@@ -50,6 +51,17 @@ def _check_polygon(points: tuple[tuple[float, float], ...], *, corners: int | No
         raise BadInput("points", "points that enclose an area, has points on one line")
     if corners is not None and not convex(points):
         raise BadInput("points", f"{corners} corners in order around the zone, none of them bent inwards")
+
+
+def check_masks(masks: Sequence[tuple[tuple[float, float], ...]]) -> None:
+    """Raise `BadInput` unless these can be painted over a camera's picture."""
+    if len(masks) > MASKS_MAX:
+        raise BadInput("masks", f"at most {MASKS_MAX} polygons, has {len(masks)}")
+    for at, polygon in enumerate(masks):
+        try:
+            _check_points(Shape.POLYGON, polygon)
+        except BadInput as refused:
+            raise BadInput(f"masks.{at}", refused.expected) from refused
 
 
 def polygon_area(points: Iterable[tuple[float, float]]) -> float:

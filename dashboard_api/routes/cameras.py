@@ -82,6 +82,7 @@ def _probe(here: Context, access: Access, body: ProbeRequest) -> dict[str, Any]:
             # a stored password goes only where it is used already, never to an address that was just typed
             if (camera.source.host, camera.source.port) == (source.host, source.port):
                 password = cameras.password(conn, camera.id, here.box)
+        masks = cameras.masks_at(conn, source)
         urls = here.workers.live(conn)
         audit.append(
             conn,
@@ -91,7 +92,7 @@ def _probe(here: Context, access: Access, body: ProbeRequest) -> dict[str, Any]:
         )
     if not urls:
         raise LinkDown("worker", "none is up")
-    said = body.model_dump(mode="json", exclude={"camera_id"}) | {"password": password}
+    said = body.model_dump(mode="json", exclude={"camera_id"}) | {"password": password, "masks": masks}
     answer = here.workers.ask(urls, "POST", "/probe", body=json.dumps(said).encode(), timeout_s=PROBE_TIMEOUT_S)
     if answer.status != 200:
         raise LinkDown("worker", f"status {answer.status} to a probe")

@@ -16,11 +16,14 @@ from dashboard_api.schemas.base import (
     StableId,
     Utc,
 )
-from models.camera import RECORD_AROUND_MAX_S, LinkState, RecordMode, Scheme, Transport
+from models.camera import MASKS_MAX, RECORD_AROUND_MAX_S, LinkState, RecordMode, Scheme, Transport
+from models.rule_check import POLYGON_MAX_POINTS
 
 HOST_MAX_CHARS = 253
 PATH_MAX_CHARS = 1024
 Unit = Annotated[float, Field(ge=0, le=1)]
+MaskInput = Annotated[list[tuple[Unit, Unit]], Field(max_length=POLYGON_MAX_POINTS)]
+"""A polygon in 0..1 of the picture."""
 """A coordinate in the picture: 0 is left or top, 1 right or bottom."""
 
 
@@ -81,6 +84,7 @@ class CameraItem(Answer):
     record_post_s: int
     retention_days: int
     min_retention_days: int
+    masks: list[list[tuple[float, float]]]
     has_password: bool
     onvif_port: int | None = Field(description="Where its ONVIF service is; only engineers and admins see it.")
     has_onvif: bool
@@ -120,6 +124,9 @@ class CameraCreate(Request):
     record_post_s: int = Field(default=10, ge=0, le=RECORD_AROUND_MAX_S)
     retention_days: int = Field(default=30, ge=1, le=3650)
     min_retention_days: int = Field(default=1, ge=0, le=3650, description="At most retention_days.")
+    masks: list[MaskInput] = Field(
+        default_factory=list, max_length=MASKS_MAX, description="Painted black before recording, analytics and viewers."
+    )
     onvif_port: int | None = Field(default=None, ge=1, le=65535)
     onvif_events: bool = False
     password: str = Field(default="", max_length=1024, description="Never shown again.")
@@ -142,6 +149,7 @@ class CameraChange(Request):
     record_post_s: int | None = Field(default=None, ge=0, le=RECORD_AROUND_MAX_S)
     retention_days: int | None = Field(default=None, ge=1, le=3650)
     min_retention_days: int | None = Field(default=None, ge=0, le=3650, description="At most retention_days.")
+    masks: list[MaskInput] | None = Field(default=None, max_length=MASKS_MAX, description="All of them; [] for none.")
     onvif_port: int | None = Field(default=None, ge=1, le=65535)
     onvif_events: bool | None = None
     password: str | None = Field(default=None, max_length=1024, description="Empty removes it.")

@@ -32,7 +32,7 @@ from models.wire import camera_state_json, instant
 _CAMERA = SQL(
     "id, name, area, place, scheme, host, port, path, transport, username, sub_path, lat, lon, enabled, record,"
     " retention_days, password_enc IS NOT NULL, row_version, created_at, retired_at, onvif_port, onvif_events,"
-    " record_mode, record_pre_s, record_post_s, min_retention_days"
+    " record_mode, record_pre_s, record_post_s, min_retention_days, masks"
 )
 _STATE = SQL(
     "camera_id, worker_id, state, reason, since, updated_at, last_frame_at, fps, bitrate_kbps, width_px, height_px,"
@@ -48,11 +48,11 @@ _GET = SQL("SELECT {} FROM camera WHERE id = %s").format(_CAMERA)
 _CREATE = SQL(
     "INSERT INTO camera (id, name, area, place, scheme, host, port, path, transport, username, sub_path, lat, lon,"
     " enabled, record, retention_days, onvif_port, onvif_events,"
-    " record_mode, record_pre_s, record_post_s, min_retention_days, password_enc)"
+    " record_mode, record_pre_s, record_post_s, min_retention_days, masks, password_enc)"
     " VALUES (%(id)s, %(name)s, %(area)s, %(place)s, %(scheme)s, %(host)s, %(port)s, %(path)s, %(transport)s,"
     " %(username)s, %(sub_path)s, %(lat)s, %(lon)s, %(enabled)s, %(record)s, %(retention_days)s,"
     " %(onvif_port)s, %(onvif_events)s,"
-    " %(record_mode)s, %(record_pre_s)s, %(record_post_s)s, %(min_retention_days)s, %(password_enc)s)"
+    " %(record_mode)s, %(record_pre_s)s, %(record_post_s)s, %(min_retention_days)s, %(masks)s, %(password_enc)s)"
     " RETURNING {}"
 ).format(_CAMERA)
 _UPDATE = SQL(
@@ -61,7 +61,7 @@ _UPDATE = SQL(
     " lat = %(lat)s, lon = %(lon)s, enabled = %(enabled)s, record = %(record)s, retention_days = %(retention_days)s,"
     " onvif_port = %(onvif_port)s, onvif_events = %(onvif_events)s, row_version = row_version + 1,"
     " record_mode = %(record_mode)s, record_pre_s = %(record_pre_s)s, record_post_s = %(record_post_s)s,"
-    " min_retention_days = %(min_retention_days)s,"
+    " min_retention_days = %(min_retention_days)s, masks = %(masks)s,"
     " password_enc = CASE WHEN %(drop)s THEN NULL ELSE coalesce(%(password_enc)s::bytea, password_enc) END"
     " WHERE id = %(id)s AND retired_at IS NULL AND (%(expected)s::integer IS NULL OR row_version = %(expected)s)"
     " RETURNING {}"
@@ -284,12 +284,28 @@ def registration_json(camera: Camera, state: CameraState | None) -> dict[str, An
         "record_post_s": camera.record_post_s,
         "retention_days": camera.retention_days,
         "min_retention_days": camera.min_retention_days,
+        "masks": masks_json(camera),
         "has_password": camera.has_password,
         "has_onvif": camera.onvif_port is not None,
         "onvif_events": camera.onvif_events,
         "row_version": camera.row_version,
         "state": camera_state_json(state) if state is not None else None,
     }
+
+
+def masks_at(conn: Connection[Any], source: CameraSource) -> list[list[list[float]]]:
+    """Return the masks of whatever cameras are registered at this address: a probe must not look behind them."""
+    rows = conn.execute(
+        "SELECT masks FROM camera WHERE retired_at IS NULL AND scheme = %s AND host = %s AND port = %s"
+        " AND %s IN (path, sub_path)",
+        (source.scheme, source.host, source.port, source.path),
+    )
+    return [polygon for (masks,) in rows for polygon in masks]
+
+
+def masks_json(camera: Camera) -> list[list[list[float]]]:
+    """Return the masks as JSON has them."""
+    return [[list(point) for point in polygon] for polygon in camera.masks]
 
 
 def _tell(conn: Connection[Any], camera: Camera, *, was_in: str | None = None) -> None:
@@ -340,6 +356,7 @@ def _camera(row: Any) -> Camera:
         record_pre_s=row[23],
         record_post_s=row[24],
         min_retention_days=row[25],
+        masks=tuple(tuple((x, y) for x, y in polygon) for polygon in row[26]),
     )
 
 
@@ -368,6 +385,7 @@ def _columns(camera: Camera) -> dict[str, Any]:
         "record_pre_s": camera.record_pre_s,
         "record_post_s": camera.record_post_s,
         "min_retention_days": camera.min_retention_days,
+        "masks": Jsonb(masks_json(camera)),
     }
 
 

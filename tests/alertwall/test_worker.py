@@ -176,7 +176,7 @@ def test_an_mjpeg_camera_is_recorded_analysed_and_live(bench: Bench) -> None:
                 return segments.listing(conn, ["road"], now - timedelta(minutes=1), now)
 
         segment = until(recorded)[0]
-        with av.open(str(bench.site.media_dir / segment.path)) as container:
+        with av.open(str(bench.site.media_dir / segment.path), "r") as container:
             assert sum(1 for _ in container.decode(video=0)) >= 8
         now = SystemClock().utc_now()
         since = (now - timedelta(seconds=1)).isoformat().replace("+00:00", "Z")
@@ -322,3 +322,44 @@ def test_unreachable_records_are_said_not_dialled(bench: Bench, server: CameraSe
     state = until(lambda: (said := bench.state("gate")) and said.reason and said)
     assert state.state is LinkState.NOT_FOUND
     assert "camera networks" in state.reason
+
+
+def test_masks_are_in_everything_that_leaves_the_camera(bench: Bench, server: CameraServer) -> None:
+    """Analysed frames, snapshot, recording and probe: black where the mask is, as soon as it is drawn."""
+    left = (((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)),)
+    camera = bench.register(server, "gate", masks=left)
+    bench.start()
+    until(streaming(bench, "gate"))
+    until(lambda: bench.pipeline.frames)
+
+    def recorded() -> Any:
+        with bench.store.transaction() as conn:
+            now = SystemClock().utc_now()
+            return segments.listing(conn, ["gate"], now - timedelta(minutes=1), now)
+
+    segment = until(recorded)[0]
+    with av.open(str(bench.site.media_dir / segment.path), "r") as container:
+        shown = [picture.to_ndarray(format="gray") for picture in container.decode(video=0)]
+    status, snapshot, _ = bench.ask("GET", "/cameras/gate/snapshot.jpg")
+    assert status == 200
+    source = camera.source
+    asked = {"scheme": source.scheme, "host": source.host, "port": source.port, "path": source.path}
+    asked |= {"username": source.username, "password": PASSWORD, "masks": left}
+    probed = json.loads(bench.ask("POST", "/probe", body=json.dumps(asked).encode())[1])
+    shown += [
+        _grey(snapshot),
+        _grey(base64.b64decode(probed["snapshot_b64"])),
+        *(one.y for one in bench.pipeline.frames),
+    ]
+    for picture in shown:
+        width = picture.shape[1]
+        assert picture[:, : width // 2 - 4].max() < 40
+        assert picture[:, width // 2 + 16 :].max() > 60
+    bench.pipeline.frames.clear()
+    bench.change(camera, masks=())
+    until(lambda: any(frame.y[:, :100].max() > 60 for frame in list(bench.pipeline.frames)))
+
+
+def _grey(jpeg: bytes) -> Any:
+    with av.open(io.BytesIO(jpeg), "r") as container:
+        return next(container.decode(video=0)).to_ndarray(format="gray")

@@ -330,3 +330,19 @@ def test_when_and_how_long_a_camera_is_recorded(world: World) -> None:
     assert {name: changed.json()[name] for name in said} == said
     version = {"If-Match": changed.headers["ETag"]}
     assert engineer.patch("/api/v1/cameras/gate", json={"retention_days": 6}, headers=version).status_code == 422
+
+
+def test_masks_are_drawn_changed_and_refused_by_name(world: World) -> None:
+    """An engineer draws them; everybody in the area can see that they are there; the audit names the change."""
+    engineer = world.as_("engineer")
+    corner = [[0, 0], [0.3, 0], [0.3, 0.2]]
+    made = engineer.post("/api/v1/cameras", json={**BODY, "masks": [corner]})
+    assert (made.status_code, made.json()["masks"]) == (201, [corner])
+    changed = engineer.patch("/api/v1/cameras/gate", json={"masks": [corner, corner]}, headers={"If-Match": "1"})
+    assert changed.json()["masks"] == [corner, corner]
+    assert engineer.patch("/api/v1/cameras/gate", json={"name": "G"}, headers={"If-Match": "2"}).json()["masks"]
+    bad = engineer.patch("/api/v1/cameras/gate", json={"masks": [corner, corner[:2]]}, headers={"If-Match": "3"})
+    assert bad.status_code == 422
+    assert bad.json()["errors"][0]["pointer"] == "/masks/1"
+    none = engineer.patch("/api/v1/cameras/gate", json={"masks": []}, headers={"If-Match": "3"})
+    assert none.json()["masks"] == []

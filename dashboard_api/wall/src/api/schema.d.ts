@@ -1499,6 +1499,14 @@ export interface components {
              * @description At most retention_days.
              */
             min_retention_days?: number | null;
+            /**
+             * Masks
+             * @description All of them; [] for none.
+             */
+            masks?: [
+                number,
+                number
+            ][][] | null;
             /** Onvif Port */
             onvif_port?: number | null;
             /** Onvif Events */
@@ -1562,6 +1570,14 @@ export interface components {
              * @default 1
              */
             min_retention_days: number;
+            /**
+             * Masks
+             * @description Painted black before recording, analytics and viewers.
+             */
+            masks?: [
+                number,
+                number
+            ][][];
             /** Onvif Port */
             onvif_port?: number | null;
             /**
@@ -1607,6 +1623,11 @@ export interface components {
             retention_days: number;
             /** Min Retention Days */
             min_retention_days: number;
+            /** Masks */
+            masks: [
+                number,
+                number
+            ][][];
             /** Has Password */
             has_password: boolean;
             /**

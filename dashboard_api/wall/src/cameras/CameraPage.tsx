@@ -14,6 +14,7 @@ import { labelOf } from "../ui/detail";
 import { useAreaNames } from "../wall/names";
 import { CameraForm } from "./CameraForm";
 import { LinkState, pictureOf } from "./CamerasPage";
+import { MasksPanel } from "./MasksPanel";
 import { Presets } from "./Presets";
 import { RulesPanel } from "./RulesPanel";
 import { recordingText } from "./recordingText";
@@ -81,6 +82,7 @@ export function CameraPage({ camera }: { camera: Camera }) {
           )}
           {camera.has_onvif && mayTurn && <Presets camera={camera.id} />}
           <RulesPanel camera={camera} />
+          <MasksPanel camera={camera} />
         </div>
         <div style={{ display: "grid", gap: 16 }}>
           <section className="panel">
