@@ -22,7 +22,7 @@ from alertwall.worker_restream import open_restream
 from configs.site import Site
 from ingest.address import Network, networks
 from ingest.clients import Dial, Dialer, StreamClient
-from ingest.disk import DiskWriter
+from ingest.disk import DiskWriter, free_bytes
 from ingest.whip import Publishers, WhipClient
 from models.camera import Camera, CameraSource, CameraState, RuleKind, Scheme
 from models.clock import Clock, SystemClock
@@ -48,8 +48,8 @@ KINDS = {RuleKind.INTRUSION: EventKind.INTRUSION, RuleKind.LINE_CROSSING: EventK
 log = logging.getLogger(__name__)
 
 
-def run(site: Site, worker_id: str) -> int:
-    """Hold cameras until SIGTERM or SIGINT; return the exit code."""
+def run(site: Site, worker_id: str, *, free: Callable[[Path], int] = free_bytes) -> int:
+    """Hold cameras until SIGTERM or SIGINT; return the exit code. ``free`` says what the disk has left."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -63,7 +63,7 @@ def run(site: Site, worker_id: str) -> int:
             store.open(wait_s=5)
         except StoreDown as down:
             log.warning("%s; trying on", down)
-        Worker(site, worker_id, store, SystemClock()).serve(stopping)
+        Worker(site, worker_id, store, SystemClock(), free=free).serve(stopping)
     finally:
         store.close()
     return 0
@@ -73,13 +73,21 @@ class Worker:
     """Joins ingest, analytics and the store; its own thread only decides, it never carries a picture."""
 
     def __init__(
-        self, site: Site, worker_id: str, store: Store, clock: Clock, *, open_pipeline: Opener | None = None
+        self,
+        site: Site,
+        worker_id: str,
+        store: Store,
+        clock: Clock,
+        *,
+        open_pipeline: Opener | None = None,
+        free: Callable[[Path], int] = free_bytes,
     ) -> None:
-        """``open_pipeline`` takes the place of the site's own analytics."""
+        """``open_pipeline`` takes the place of the site's own analytics, ``free`` says what the disk has left."""
+        self._free = free
         self._site, self._id, self._store, self._clock = site, worker_id, store, clock
         self._started_at = clock.utc_now()
         self._box = SecretBox(site.secret_key_file)
-        self._disk = DiskWriter(site.media_dir)
+        self._disk = DiskWriter(site.media_dir, free_bytes=free)
         self._spool = Spool(site.state_dir / f"{worker_id}.spool")
         self._outbox = Outbox(store, self._spool, before=self._write_snapshots)
         self._jpegs: dict[Any, bytes] = {}
@@ -272,7 +280,8 @@ class Worker:
 
     def _make_room(self) -> None:
         min_free_bytes = round(self._site.retention.min_free_gb * 1e9)
-        retention.make_room(self._store, self._clock, self._site.media_dir, min_free_bytes=min_free_bytes)
+        media_dir = self._site.media_dir
+        retention.make_room(self._store, self._clock, media_dir, min_free_bytes=min_free_bytes, free=self._free)
 
     def _tidy_once(self) -> None:
         days_max = self._site.retention.media_days
