@@ -23,6 +23,7 @@ from configs.site import Site
 from ingest.address import Network, networks
 from ingest.clients import Dial, Dialer, StreamClient
 from ingest.disk import DiskWriter, free_bytes
+from ingest.sdpfrag import inside
 from ingest.whip import Publishers, WhipClient
 from models.camera import Camera, CameraSource, CameraState, RuleKind, Scheme
 from models.clock import Clock, SystemClock
@@ -92,7 +93,7 @@ class Worker:
         self._outbox = Outbox(store, self._spool, before=self._write_snapshots)
         self._jpegs: dict[Any, bytes] = {}
         self._analysis = Analysis(open_pipeline or opener(site, clock, self.found), site.analytics.detector)
-        self.publishers = Publishers(on_arrival=self._arrived)
+        self.publishers = Publishers(on_arrival=self._arrived, allowed=inside(networks(site.ingest.allowed_networks)))
         dial = Dialer(replay_folders=site.ingest.replay_folders)
         self.cameras = CameraSet(
             site,
