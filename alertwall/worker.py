@@ -16,6 +16,7 @@ from alertwall.analysis import Analysis, Found, Opener, opener
 from alertwall.assignment import owner
 from alertwall.camera_events import CameraEvents
 from alertwall.camera_set import CameraSet, Registration
+from alertwall.memory import trimmer
 from alertwall.outbox import Canary, Fact, NewEvent, Outbox
 from alertwall.recording_watch import RECORDINGS_OF, taken_over
 from alertwall.worker_http import WorkerPort
@@ -129,6 +130,7 @@ class Worker:
         self._registrations_due_s = 0.0
         self._canary_due_s = 0.0
         self._tidy = threading.Thread(target=self._tidy_up, name="retention", daemon=True)
+        self._trim = trimmer()
         self._over = threading.Event()
 
     def serve(self, stopping: threading.Event) -> None:
@@ -319,6 +321,7 @@ class Worker:
             self._do(self._make_room)
             if self._clock.monotonic_s() >= due_s:
                 due_s = self._clock.monotonic_s() + RETENTION_EVERY_S
+                self._trim()
                 self._do(self._tidy_once)
 
     def _make_room(self) -> None:

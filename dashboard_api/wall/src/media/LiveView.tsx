@@ -85,7 +85,7 @@ export function LiveView({ camera, focus = false, label, testId }: Props) {
   );
 }
 
-/** What stands in place of a picture, or over the last one. What the worker says of a silent camera is surer than what an attempt came to. */
+/** What stands in place of a picture, or over the last one: first what the worker says of a silent camera. */
 function noteOf(shown: Shown, known: CameraState | null | undefined, words: Words): string | null {
   if (known && isSilent(known)) {
     const state = words.say("link", known.state);
