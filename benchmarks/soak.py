@@ -12,6 +12,7 @@ import http
 import http.client
 import itertools
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -60,7 +61,9 @@ BUSY_EACH, BROKEN_EACH = 20, 8
 FAULTS = ("?die=45", "?die=100", "?stall=120", "?loss=0.01")
 VIEWERS, VIEWED_S, PAUSE_S = 4, 20.0, 5.0
 HOLE_S = 1.0
-FLAT_MB_H, FLAT_COUNT = 10.0, 0
+FLAT_MB_H, FLAT_THREADS = 10.0, 0
+FLAT_FILES = 6
+"""One for each viewer, who may be there at one end and not at the other."""
 ENDS = 12
 """So many samples at either end are compared by their medians: viewers come and go."""
 LOOK_BACK = timedelta(minutes=2)
@@ -123,6 +126,9 @@ class Sample:
     used_mb: float
     cpu_s: float
     viewers: int
+    missing: int
+    waiting: float
+    """Programs that want a core, of the whole machine: with far more of them than cores, cameras starve too."""
 
 
 @dataclass(slots=True)
@@ -256,8 +262,9 @@ def register(store: Store, found: Sequence[Camera]) -> None:
 class Run:
     """One soak: viewers around the worker, and a sample each `SAMPLE_EVERY_S`."""
 
-    def __init__(self, store: Store, site: Site, camera_ids: Sequence[str], seconds: float) -> None:
+    def __init__(self, store: Store, site: Site, camera_ids: Sequence[str], sound: set[str], seconds: float) -> None:
         self._store, self.site, self.camera_ids, self._seconds = store, site, camera_ids, seconds
+        self.sound = sound
         self.warm_s = min(WARM_S, seconds * WARM_SHARE_MAX)
         self.samples: list[Sample] = []
         self.seen = Seen()
@@ -329,6 +336,8 @@ class Run:
             used_mb=used_bytes(self.site.media_dir) / 1e6,
             cpu_s=peers.cpu_s(process),
             viewers=detail["viewers"],
+            missing=sum(hole_s > HOLE_S for name in self.sound for hole_s in self.seen.holes_s.get(name, ())),
+            waiting=os.getloadavg()[0],
         )
 
 
@@ -345,22 +354,23 @@ def ends(samples: Sequence[Sample], what: str) -> tuple[float, float]:
     return first, last
 
 
-def tell(report: Report, run: Run, sound: set[str], count: int, seconds: float) -> None:
+def tell(report: Report, run: Run, count: int, seconds: float) -> None:
     """Print the figures."""
+    sound = run.sound
     scale = f"{count} cameras for {seconds / 60:g} min, the first {run.warm_s / 60:g} not counted"
     warm = run.warm
     first_mb, last_mb = ends(warm, "memory_mb")
     note = f"{first_mb:.0f} MB, then {last_mb:.0f} MB"
     report.add("memory grows by", slope_mb_h(warm), "MB/h", goal=FLAT_MB_H, scale=scale, note=note)
-    for what in ("threads", "files"):
+    for what, name, goal in (("threads", "threads", FLAT_THREADS), ("files", "open files", FLAT_FILES)):
         first, last = ends(warm, what)
-        name = "threads" if what == "threads" else "open files"
         note = f"{first:g}, then {last:g}"
-        report.add(f"{name} more than at first", last - first, "", goal=FLAT_COUNT, scale=scale, note=note)
+        report.add(f"{name} more than at first", last - first, "", goal=goal, scale=scale, note=note)
     of_sound = [hole_s for camera_id in sound for hole_s in run.seen.holes_s.get(camera_id, ())]
     inside = [run.stored_longest_s.get(camera_id, float("inf")) for camera_id in sound]
     missing = sum(hole_s > HOLE_S for hole_s in [*of_sound, *inside])
-    note = f"longest {max([*of_sound, *inside], default=0):.2f} s; {run.seen.segments} files looked at"
+    note = f"longest {max([*of_sound, *inside], default=0):.2f} s; {run.seen.segments} files looked at; "
+    note += f"machine's load {statistics.mean(one.waiting for one in run.samples):.1f} on {os.cpu_count()} cores"
     report.add(f"times over 1 s missing, {len(sound)} sound cameras", missing, "", goal=0, scale=scale, note=note)
     others = [hole_s for name, found in run.seen.holes_s.items() if name not in sound for hole_s in found]
     broken = sum(hole_s > HOLE_S for hole_s in others)
@@ -389,7 +399,8 @@ def soak(report: Report, count: int, seconds: float) -> None:
         site = write_site(place, postgres.dsn)
         given = list(cameras_of(count, port))
         register(store, [camera for camera, _ in given])
-        run = Run(store, site, [camera.id for camera, _ in given], seconds)
+        sound = {camera.id for camera, well in given if well}
+        run = Run(store, site, [camera.id for camera, _ in given], sound, seconds)
         command = [sys.executable, "-m", "benchmarks.soak", "--worker", str(place / SITE_FILE)]
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
             try:
@@ -397,7 +408,7 @@ def soak(report: Report, count: int, seconds: float) -> None:
             finally:
                 process.terminate()
                 process.wait(END_WITHIN_S)
-        tell(report, run, {camera.id for camera, sound in given if sound}, count, seconds)
+        tell(report, run, count, seconds)
 
 
 if __name__ == "__main__":
