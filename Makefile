@@ -3,13 +3,14 @@ PORT ?= 8780
 PY = .venv/bin/python
 SET_UP = python="$$(sh tools/find_python.sh)" && "$$python" tools/set_up.py
 
-.PHONY: help demo dev test check bench lock clean
+.PHONY: help demo dev test check bench soak lock clean
 
 help:
 	@echo "make demo    the whole product with three cameras and twenty alarm units; PORT=8781 for another port"
 	@echo "make test    all tests"
 	@echo "make check   what must hold of every file: lint, types, laws"
 	@echo "make bench   measured figures beside their goals"
+	@echo "make soak    half an hour of forty cameras: do memory, threads and open files stay as they are?"
 	@echo "make dev     the demo, parts started again when their code changes"
 	@echo "make lock    pin the requirements anew"
 	@echo "make clean   remove what was made here (the demo's own data stays)"
@@ -28,6 +29,9 @@ check:
 
 bench:
 	@$(SET_UP) dev && exec $(PY) -m benchmarks
+
+soak:
+	@$(SET_UP) dev && exec $(PY) -m benchmarks.soak --cameras 40 --minutes 30
 
 lock:
 	@$(SET_UP) dev && exec $(PY) tools/lock.py

@@ -32,6 +32,8 @@ STATE_EVERY_S = 5.0
 END_WITHIN_S = 2.0
 EVENT_AGE_MAX_S = 10.0
 """An event that comes later, or says so by a wrong clock, counts as so old."""
+ALARM_AGE_MAX_S = 2.0
+"""An alarm is noticed so soon after it was stored."""
 LEFT_OPEN = timedelta(minutes=3)
 """How far before its last sign of life a killed worker may have left an unregistered file."""
 
@@ -243,6 +245,18 @@ class CameraSet:
         if link is not None and link.triggered is not None:
             age_s = (self._clock.utc_now() - at).total_seconds()
             link.triggered.trigger(self._clock.monotonic_s() - min(max(age_s, 0.0), EVENT_AGE_MAX_S))
+
+    @property
+    def waiting_for_events(self) -> list[str]:
+        """The cameras that are recorded around something alone."""
+        return [id for id, held in list(self.held.items()) if held.link is not None and held.link.triggered is not None]
+
+    def alarmed(self, camera_id: str, at: datetime) -> None:
+        """Have a camera recorded around a unit's alarm; it was just noticed, whatever the unit's clock says."""
+        held = self.held.get(camera_id)
+        if held is not None:
+            seconds = min(ALARM_AGE_MAX_S, held.registration.camera.record_post_s / 2)
+            self.happened(camera_id, max(at, self._clock.utc_now() - timedelta(seconds=seconds)))
 
     def _end_link(self, held: Held) -> None:
         link, held.link, held.refused = held.link, None, ""

@@ -27,6 +27,14 @@ def check(site: Site) -> None:
     check_port("api.port", site.api.host, site.api.port)
     if site.broker.url is None:
         check_port("broker.embedded_port", site.broker.embedded_host, site.broker.embedded_port)
+    check_restream(site)
+
+
+def check_restream(site: Site) -> None:
+    """Raise `Refused` when the port at which a worker streams its cameras again is taken."""
+    if site.ingest.restream_port:
+        for number in range(site.workers):
+            check_port("ingest.restream_port", site.ingest.restream_host, site.ingest.restream_port + number)
 
 
 def check_detector(site: Site) -> str:
@@ -67,6 +75,8 @@ def check_port(key: str, host: str, port: int) -> None:
         return
     try:
         probe(host, port)
+    except OverflowError:
+        raise Refused(f"{key}: there is no port {port}: choose a lower one") from None
     except OSError as failed:
         if failed.errno == errno.EADDRINUSE:
             raise Refused(f"{key}: port {port} of {host} is taken by another program") from failed

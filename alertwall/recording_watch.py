@@ -3,7 +3,7 @@
 A disk that is full or too slow stops many cameras at once: that is one event of their worker, not one of each camera.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from models.timeline import GapCause
 LOST_AFTER_S = 15.0
 """Long enough for the first key frame of most cameras; with a look and triage it is an incident within 20 s."""
 OF_THE_DISK = frozenset({GapCause.DISK_FULL, GapCause.OVERLOAD})
+RECORDINGS_OF = "recordings of "
 WORDS = {
     GapCause.DISK_FULL: "the disk is full",
     GapCause.OVERLOAD: "the disk is too slow",
@@ -76,7 +77,7 @@ class DiskWatch:
     """Tells once what stops many cameras."""
 
     def __init__(self, worker_id: str) -> None:
-        self._source_id = f"recordings of {worker_id}"
+        self._source_id = RECORDINGS_OF + worker_id
         self._told = False
 
     def look(self, now: datetime, watches: Sequence[tuple[Camera, RecordingWatch]]) -> list[Fact]:
@@ -91,6 +92,12 @@ class DiskWatch:
         area = common_area(camera.area for camera, _ in (lost or watches)) or "site"
         attrs: dict[str, Any] = {"cause": str(cause), "reason": WORDS[cause], "cameras": len(lost)} if lost else {}
         return [NewEvent(replace(_event(kind, SourceKind.SYSTEM, self._source_id, now, attrs), area=area))]
+
+
+def taken_over(source_id: str, cameras: Iterable[Camera], now: datetime) -> NewEvent:
+    """Return that what a vanished worker told is over: others hold its cameras and speak for themselves."""
+    area = common_area(camera.area for camera in cameras) or "site"
+    return NewEvent(replace(_event(EventKind.RECORDING_RESTORED, SourceKind.SYSTEM, source_id, now, {}), area=area))
 
 
 def _of_camera(camera: Camera, kind: EventKind, cause: GapCause, time: datetime, received_at: datetime) -> Event:

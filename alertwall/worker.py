@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,16 @@ from alertwall.analysis import Analysis, Found, Opener, opener
 from alertwall.assignment import owner
 from alertwall.camera_events import CameraEvents
 from alertwall.camera_set import CameraSet, Registration
+from alertwall.memory import trimmer
 from alertwall.outbox import Canary, Fact, NewEvent, Outbox
+from alertwall.recording_watch import RECORDINGS_OF, taken_over
 from alertwall.worker_http import WorkerPort
 from alertwall.worker_restream import open_restream
 from configs.site import Site
 from ingest.address import Network, networks
 from ingest.clients import Dial, Dialer, StreamClient
-from ingest.disk import DiskWriter
+from ingest.disk import DiskWriter, free_bytes
+from ingest.sdpfrag import inside
 from ingest.whip import Publishers, WhipClient
 from models.camera import Camera, CameraSource, CameraState, Scheme
 from models.clock import Clock, SystemClock
@@ -30,7 +33,7 @@ from models.errors import AlertwallError, NotReady, StoreDown
 from models.event import Event, EventKind, SourceKind, default_priority, event_id
 from models.rule import RuleKind
 from models.store import cameras as camera_store
-from models.store import gaps, parts
+from models.store import gaps, incidents, parts
 from models.store.canaries import CANARY_EVERY_S
 from models.store.pool import Store
 from models.store.secrets import SecretBox
@@ -39,6 +42,10 @@ from models.store.spool import Spool
 PART_KIND = "worker"
 TURN_S = 0.5
 REGISTRATIONS_EVERY_S = 1.0
+VANISHED_AFTER_S = 15.0
+"""A worker that has not beaten for so long no longer speaks for the recordings of cameras that others hold."""
+ALARMS_WITHIN = timedelta(minutes=1)
+"""Of an alarm unit: what is older when it is first read needs no recording any more."""
 RETENTION_EVERY_S = 60.0
 ROOM_EVERY_S = 10.0
 """Between the reserve and half of it there must be room for what is recorded meanwhile."""
@@ -59,8 +66,8 @@ KINDS = {
 log = logging.getLogger(__name__)
 
 
-def run(site: Site, worker_id: str) -> int:
-    """Hold cameras until SIGTERM or SIGINT; return the exit code."""
+def run(site: Site, worker_id: str, *, free: Callable[[Path], int] = free_bytes) -> int:
+    """Hold cameras until SIGTERM or SIGINT; return the exit code. ``free`` says what the disk has left."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -74,7 +81,7 @@ def run(site: Site, worker_id: str) -> int:
             store.open(wait_s=5)
         except StoreDown as down:
             log.warning("%s; trying on", down)
-        Worker(site, worker_id, store, SystemClock()).serve(stopping)
+        Worker(site, worker_id, store, SystemClock(), free=free).serve(stopping)
     finally:
         store.close()
     return 0
@@ -84,18 +91,26 @@ class Worker:
     """Joins ingest, analytics and the store; its own thread only decides, it never carries a picture."""
 
     def __init__(
-        self, site: Site, worker_id: str, store: Store, clock: Clock, *, open_pipeline: Opener | None = None
+        self,
+        site: Site,
+        worker_id: str,
+        store: Store,
+        clock: Clock,
+        *,
+        open_pipeline: Opener | None = None,
+        free: Callable[[Path], int] = free_bytes,
     ) -> None:
-        """``open_pipeline`` takes the place of the site's own analytics."""
+        """``open_pipeline`` takes the place of the site's own analytics, ``free`` says what the disk has left."""
+        self._free = free
         self._site, self._id, self._store, self._clock = site, worker_id, store, clock
         self._started_at = clock.utc_now()
         self._box = SecretBox(site.secret_key_file)
-        self._disk = DiskWriter(site.media_dir)
+        self._disk = DiskWriter(site.media_dir, free_bytes=free)
         self._spool = Spool(site.state_dir / f"{worker_id}.spool")
         self._outbox = Outbox(store, self._spool, before=self._write_snapshots)
         self._jpegs: dict[Any, bytes] = {}
         self._analysis = Analysis(open_pipeline or opener(site, clock, self.found), site.analytics.detector)
-        self.publishers = Publishers(on_arrival=self._arrived)
+        self.publishers = Publishers(on_arrival=self._arrived, allowed=inside(networks(site.ingest.allowed_networks)))
         dial = Dialer(replay_folders=site.ingest.replay_folders)
         self.cameras = CameraSet(
             site,
@@ -121,9 +136,12 @@ class Worker:
         self._camera_events = CameraEvents(networks(site.ingest.allowed_networks), clock=clock, put=self._camera_said)
         self._passwords: dict[tuple[str, int], str] = {}
         self._kept: list[Camera] = []
+        self._alarms: dict[int, int] = {}  # how many events each incident had
+        self._left: frozenset[str] = frozenset()
         self._registrations_due_s = 0.0
         self._canary_due_s = 0.0
         self._tidy = threading.Thread(target=self._tidy_up, name="retention", daemon=True)
+        self._trim = trimmer()
         self._over = threading.Event()
 
     def serve(self, stopping: threading.Event) -> None:
@@ -137,7 +155,7 @@ class Worker:
             while not stopping.is_set():
                 self.cameras.look()
                 self._let_out_canary()
-                for duty in (self._beat, self._read_registrations, self._write_states):
+                for duty in (self._beat, self._read_registrations, self._follow_alarms, self._write_states):
                     if not self._do(duty):
                         break  # the database is away: the others would only wait for it too
                 stopping.wait(TURN_S)
@@ -254,6 +272,41 @@ class Worker:
         self.cameras.take(registrations)
         self._camera_events.take(registrations)
 
+        if self._id == min(workers):
+            self._speak_for_vanished(everything)
+
+    def _speak_for_vanished(self, cameras: Sequence[Camera]) -> None:
+        """Tell that the recordings of a worker that is gone are over, once others hold its cameras."""
+        with self._store.transaction() as conn:
+            lost = {
+                source.removeprefix(RECORDINGS_OF)
+                for source in incidents.active_sources(conn, EventKind.RECORDING_LOST)
+                if source.startswith(RECORDINGS_OF)
+            }
+            if lost:
+                since = self._clock.utc_now().timestamp() - VANISHED_AFTER_S
+                known = parts.listing(conn, kind=PART_KIND)
+                lost -= {part.id for part in known if part.heartbeat_at.timestamp() > since}
+            if lost:
+                current = [camera.id for camera in cameras if camera.retired_at is None]
+                lost -= {state.worker_id for state in camera_store.states(conn, current).values()}
+        now = self._clock.utc_now()
+        self._outbox.put(*(taken_over(RECORDINGS_OF + gone, cameras, now) for gone in lost - self._left))
+        self._left = frozenset(lost)
+
+    def _follow_alarms(self) -> None:
+        """Have cameras that wait for events recorded around alarms of the units that they look at."""
+        waiting = set(self.cameras.waiting_for_events)
+        if not waiting:
+            return
+        with self._store.transaction() as conn:
+            found = incidents.latest_of_units(conn, sorted(waiting), self._clock.utc_now() - ALARMS_WITHIN)
+        for incident in found:
+            if self._alarms.get(incident.id) != incident.event_count:
+                for camera_id in waiting.intersection(incident.cameras):
+                    self.cameras.alarmed(camera_id, incident.last_event_at)
+        self._alarms = {incident.id: incident.event_count for incident in found}
+
     def _password(self, conn: psycopg.Connection[Any], camera: Camera) -> str:
         known = self._passwords.get((camera.id, camera.row_version))
         if known is not None or not camera.has_password:
@@ -279,11 +332,13 @@ class Worker:
             self._do(self._make_room)
             if self._clock.monotonic_s() >= due_s:
                 due_s = self._clock.monotonic_s() + RETENTION_EVERY_S
+                self._trim()
                 self._do(self._tidy_once)
 
     def _make_room(self) -> None:
         min_free_bytes = round(self._site.retention.min_free_gb * 1e9)
-        retention.make_room(self._store, self._clock, self._site.media_dir, min_free_bytes=min_free_bytes)
+        media_dir = self._site.media_dir
+        retention.make_room(self._store, self._clock, media_dir, min_free_bytes=min_free_bytes, free=self._free)
 
     def _tidy_once(self) -> None:
         days_max = self._site.retention.media_days

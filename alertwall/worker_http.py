@@ -34,6 +34,7 @@ from ingest.disk import DiskWriter
 from ingest.picture import jpeg
 from ingest.probe import ProbeResult, probe
 from ingest.rtsp_server.restream import Restream
+from ingest.sdpfrag import inside
 from ingest.whep import OFFER_MAX_BYTES, WhepPeers
 from ingest.whip import Publishers
 from models.camera import CameraSource, Scheme, Transport
@@ -87,7 +88,7 @@ class WorkerPort:
         self._publishers = publishers
         self._networks, self._health, self._dial = allowed_networks, health, dial
         self._probes = threading.BoundedSemaphore(PROBES_MAX)
-        self.peers = WhepPeers()
+        self.peers = WhepPeers(allowed=inside(allowed_networks))
         routes = [
             Route("/health", self._get_health),
             Route("/cameras/{camera_id}/snapshot.jpg", self._snapshot),

@@ -231,10 +231,11 @@ def thread_cpu_s() -> dict[str, float]:
     return dict(spent)
 
 
-def memory_mb() -> float:
-    """Return the private resident memory."""
-    gc.collect()
-    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+def memory_mb(pid: int | None = None) -> float:
+    """Return the private resident memory of another process, or of this one after it is tidied up."""
+    if pid is None:
+        gc.collect()
+    lines = Path(f"/proc/{pid or 'self'}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) * 1024 / 1e6
 
 

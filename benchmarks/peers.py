@@ -48,7 +48,7 @@ def served(files: Mapping[str, Path]) -> Iterator[int]:
         yield int(json.loads(server.stdout.readline())["port"])
 
 
-def cpu_s(process: "subprocess.Popen[str]") -> float:
+def cpu_s(process: "subprocess.Popen[str] | subprocess.Popen[bytes]") -> float:
     """Return the CPU seconds that a running process has used, all its threads together."""
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -53,6 +53,21 @@ class Telling(Protocol):
         ...
 
 
+@runtime_checkable
+class Repeating(Protocol):
+    """A client whose camera may rightly send the same picture again and again."""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether equal pictures are no sign that the camera hangs."""
+        ...
+
+    @property
+    def same_since_s(self) -> float | None:
+        """Since when, on the monotonic clock, the source itself calls its picture the same; None where it tells not."""
+        ...
+
+
 Dial = Callable[[CameraSource, str, Sequence[Network]], StreamClient]
 """From an address, its password and the networks that may be dialled to a client; `BadInput` or `LinkFailure`."""
 

@@ -22,6 +22,8 @@ from models.clock import Clock
 from models.frame import DecodeMode, Frame
 
 FROZEN_AFTER_S = 8.0
+STALE_AFTER_S = 900.0
+"""Of a camera that is asked for single pictures: public ones make a new one every minute, some every ten."""
 TRYING = frozenset({LinkState.CONNECTING, LinkState.PROBING})
 
 
@@ -197,8 +199,7 @@ class CameraLink:
             return self.main.failed, status.reason
         if status.state is not LinkState.STREAMING:
             return status.state, status.reason
-        same_since_s = self.gate.same_since_s
-        if same_since_s is not None and self._clock.monotonic_s() - same_since_s > FROZEN_AFTER_S:
+        if self._frozen():
             return LinkState.DEGRADED, "the picture is frozen"
         if self.gate.broken:
             return LinkState.DEGRADED, "pictures come with wrong bytes"
@@ -206,6 +207,13 @@ class CameraLink:
         if sub.state is LinkState.DEGRADED or (sub.state not in UP_STATES and sub.reason):
             return LinkState.DEGRADED, f"sub-stream: {sub.reason}"
         return status.state, status.reason
+
+    def _frozen(self) -> bool:
+        """Whether the pictures that are decoded stand still in a way that a living camera's do not."""
+        repeating = (self.sub or self.main).repeating
+        since_s = self.gate.same_since_s if repeating is None else repeating.same_since_s
+        after_s = FROZEN_AFTER_S if repeating is None else STALE_AFTER_S
+        return since_s is not None and self._clock.monotonic_s() - since_s > after_s
 
     @property
     def last_packet_s(self) -> float | None:

@@ -18,7 +18,7 @@ from av.video.plane import VideoPlane
 from numpy.typing import NDArray
 
 from ingest.address import Network
-from ingest.clients import Dial, StreamClient, Telling
+from ingest.clients import Dial, Repeating, StreamClient, Telling
 from ingest.door import Door, PictureRefused, open_picture_decoder
 from ingest.failures import LinkFailure
 from ingest.h26x import Codec, ParameterSets
@@ -147,6 +147,14 @@ class MaskingClient:
     @property
     def note(self) -> str:
         return self._inner.note if isinstance(self._inner, Telling) else ""
+
+    @property
+    def repeats(self) -> bool:
+        return isinstance(self._inner, Repeating) and self._inner.repeats
+
+    @property
+    def same_since_s(self) -> float | None:
+        return self._inner.same_since_s if isinstance(self._inner, Repeating) else None
 
     def open(self, timeout_s: float) -> None:
         self._inner.open(timeout_s)

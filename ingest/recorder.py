@@ -23,7 +23,10 @@ FRAGMENT_TICKS = TICKS_PER_S
 JUMP_TICKS = 2 * TICKS_PER_S
 """A hole this long in one camera's stream starts a new segment, so that files tell the truth about time."""
 CLOCK_SLACK = timedelta(seconds=0.5)
-RETRY_S = 10.0
+RETRY_S = 1.0
+"""With the next key frame after it, a camera is recorded again within 5 s of there being room."""
+OVERLOAD_RETRY_S = 10.0
+"""A disk that is too slow is given time to write what waits."""
 FOLDER = "recordings"
 
 log = logging.getLogger(__name__)
@@ -56,6 +59,8 @@ class _Open:
     written_bytes: int = 0
     end_90k: int = 0
     fragments: int = 0
+    again: bool = False
+    """Begun while there was trouble, which its first fragment ends."""
 
 
 class Recorder:
@@ -145,6 +150,7 @@ class Recorder:
 
     def _start(self, packet: Packet, started_at: datetime) -> None:
         current = _Open(segment_path(self.camera_id, started_at), started_at, packet.decode_90k, packet)
+        current.again = self._trouble is not None
         self._open = current
         self._pending = []
         self._submit(lambda: self._create(current), 1)
@@ -191,8 +197,9 @@ class Recorder:
     def _fail(self, cause: GapCause, detail: str) -> None:
         """Stop until the next try; called with the lock held."""
         current, self._open, self._pending = self._open, None, []
-        self._retry_at_s = self._clock.monotonic_s() + RETRY_S
+        self._retry_at_s = self._clock.monotonic_s() + (OVERLOAD_RETRY_S if cause is GapCause.OVERLOAD else RETRY_S)
         if current is not None:
+            current.again = False
             self._disk.submit(lambda: self._close(current))
         if self._trouble is not cause:
             self._trouble = cause
@@ -210,11 +217,6 @@ class Recorder:
             self._write(current, init_segment(current.first.sets))
         except (OSError, ValueError) as error:
             self._disk_failed(current, error)
-            return
-        with self._lock:
-            if self._trouble is not None:
-                self._trouble = None
-                self._on_trouble(None, "", self._clock.utc_now())
 
     def _append(self, current: _Open, data: bytes, end_90k: int) -> None:
         if current.file < 0:
@@ -225,6 +227,10 @@ class Recorder:
             self._disk_failed(current, error)
             return
         current.end_90k = end_90k
+        with self._lock:
+            if current.again and self._trouble is not None:  # a file's first bytes find room on a full disk too
+                self._trouble = None
+                self._on_trouble(None, "", current.started_at)
         self.written_s = self._clock.monotonic_s()
 
     def _write(self, current: _Open, data: bytes) -> None:

@@ -1,18 +1,22 @@
 """Candidates in descriptions: what of an offer or answer is taken, and trickled fragments (RFC 8840)."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from aiortc import RTCIceCandidate
 from aiortc.sdp import candidate_from_sdp
 
+from ingest.address import Network
 from models.errors import BadInput
 
 FRAGMENT_MAX_BYTES = 16 << 10
 CANDIDATES_MAX = 64
 _UFRAG = re.compile(r"^a=ice-ufrag:(\S{1,256})\s*$", re.MULTILINE)
+
+Allowed = Callable[[str], bool]
+"""Tells whether the address of a candidate may be sent something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,19 @@ def is_literal(address: str) -> bool:
     return True
 
 
-def cleaned(sdp: str, allowed: Callable[[str], bool] = is_literal) -> str:
+def inside(allowed_networks: Sequence[Network]) -> Allowed:
+    """Return what tells whether an address may be dialled; a name never may, nor one by an interface of ours."""
+
+    def allowed(address: str) -> bool:
+        if not is_literal(address) or "%" in address:
+            return False
+        found = ip_address(address)
+        return any(found in network for network in allowed_networks)
+
+    return allowed
+
+
+def cleaned(sdp: str, allowed: Allowed = is_literal) -> str:
     """Return ``sdp`` with the candidates whose address is ``allowed``, at most `CANDIDATES_MAX`, and open for more.
 
     A peer whose candidates are all left out still reaches us: its checks tell where it is.
@@ -62,8 +78,11 @@ def cleaned(sdp: str, allowed: Callable[[str], bool] = is_literal) -> str:
     return "\r\n".join(kept) + "\r\n"
 
 
-def parse_fragment(text: str) -> Fragment:
-    """Read an ``application/trickle-ice-sdpfrag`` body; `BadInput` when it is none."""
+def parse_fragment(text: str, allowed: Allowed = is_literal) -> Fragment:
+    """Read an ``application/trickle-ice-sdpfrag`` body; `BadInput` when it is none.
+
+    Left out is what is not ``allowed``, as in `cleaned`.
+    """
     if len(text) > FRAGMENT_MAX_BYTES:
         raise BadInput("sdpfrag", f"at most {FRAGMENT_MAX_BYTES} bytes")
     candidates: list[RTCIceCandidate] = []
@@ -78,7 +97,7 @@ def parse_fragment(text: str) -> Fragment:
         elif line.startswith("a=candidate:"):
             seen = True
             body = line.removeprefix("a=candidate:")
-            if not is_literal(_address_of(body)) or body.split()[2].lower() != "udp":
+            if not allowed(_address_of(body)) or body.split()[2].lower() != "udp":
                 continue
             try:
                 candidate = candidate_from_sdp(body)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from ingest.address import Network
 from ingest.backoff import Backoff
-from ingest.clients import Dial, StreamClient, Telling, dial
+from ingest.clients import Dial, Repeating, StreamClient, Telling, dial
 from ingest.failures import LinkFailure
 from ingest.meter import Meter
 from ingest.packet import Packet
@@ -146,6 +146,12 @@ class StreamLink:
         """Forget earlier failures and try at once: what was wrong may have been put right."""
         self._backoff.attempts = 0
         self._awake.set()
+
+    @property
+    def repeating(self) -> Repeating | None:
+        """What reads a source of which equal pictures prove nothing; from any thread."""
+        client: object = self._client
+        return client if isinstance(client, Repeating) and client.repeats else None
 
     def take_holes(self) -> list[Hole]:
         """Return the holes since the last call; from any thread."""

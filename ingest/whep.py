@@ -17,6 +17,7 @@ from av.stream import Stream
 from ingest.h26x import Codec, split_lengths, with_start_codes
 from ingest.live import H265_PROBLEM, LiveFanout, Viewer, compress
 from ingest.packet import TICKS_PER_S, Packet
+from ingest.sdpfrag import Allowed, cleaned, is_literal
 from models.errors import BadInput, NotFound, Overloaded
 
 PEERS_MAX = 32
@@ -77,7 +78,9 @@ class PassthroughTrack(MediaStreamTrack):
 class WhepPeers:
     """All WebRTC viewers of one worker; lives in one event loop."""
 
-    def __init__(self, *, peers_max: int = PEERS_MAX) -> None:
+    def __init__(self, *, peers_max: int = PEERS_MAX, allowed: Allowed = is_literal) -> None:
+        """Of a viewer's candidates only those that are ``allowed`` are tried; any other has to reach us first."""
+        self._allowed = allowed
         self._peers_max = peers_max
         self._peers: dict[str, RTCPeerConnection] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -100,7 +103,7 @@ class WhepPeers:
         peer_id = secrets.token_urlsafe(18)
         self._peers[peer_id] = connection
         try:
-            answer = await self._negotiate(connection, fanout, offer_sdp)
+            answer = await self._negotiate(connection, fanout, cleaned(offer_sdp, self._allowed))
         except BadInput:
             await self.end(peer_id)
             raise

@@ -12,7 +12,6 @@ import http.client
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from ipaddress import ip_address
 from urllib.parse import urljoin, urlsplit
 
 from aiortc import RTCPeerConnection, RTCSessionDescription
@@ -21,7 +20,7 @@ from ingest.address import Network, request_url
 from ingest.failures import LinkFailure
 from ingest.rtsp import AccessUnit
 from ingest.rtsp.wire import tls_context
-from ingest.sdpfrag import cleaned, is_literal
+from ingest.sdpfrag import cleaned, inside
 from ingest.webrtc import BAD_SDP, SDP_MAX_BYTES, UnitQueue, UnitSink, new_connection, receive_h264, units_of
 from models.camera import CameraSource, LinkState, Scheme
 
@@ -45,7 +44,7 @@ class WhepClient:
     ) -> None:
         self._url, self._token, self._address = request_url(source), password, address
         self._tls = source.scheme == Scheme.WHEPS
-        self._networks = tuple(allowed_networks)
+        self._allowed = inside(allowed_networks)
         self._queue = UnitQueue()
         self._sink = UnitSink(self._queue.put)
         self._connection: RTCPeerConnection | None = None
@@ -138,9 +137,6 @@ class WhepClient:
         self._session = location
         answer = cleaned(body.decode("utf-8", "replace"), self._allowed)
         await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-
-    def _allowed(self, address: str) -> bool:
-        return is_literal(address) and any(ip_address(address) in network for network in self._networks)
 
     async def _close(self) -> None:
         target = urljoin(self._url, self._session) if self._session else ""

@@ -20,7 +20,7 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 
 from ingest.failures import LinkFailure
 from ingest.rtsp import AccessUnit
-from ingest.sdpfrag import Fragment, cleaned, parse_fragment, ufrag_of
+from ingest.sdpfrag import Allowed, Fragment, cleaned, is_literal, parse_fragment, ufrag_of
 from ingest.webrtc import (
     BAD_SDP,
     SDP_MAX_BYTES,
@@ -68,9 +68,17 @@ class Publishers:
     """All that push to one worker, one to a camera."""
 
     def __init__(
-        self, *, on_arrival: Callable[[str], None] = lambda _camera_id: None, publishers_max: int = PUBLISHERS_MAX
+        self,
+        *,
+        on_arrival: Callable[[str], None] = lambda _camera_id: None,
+        publishers_max: int = PUBLISHERS_MAX,
+        allowed: Allowed = is_literal,
     ) -> None:
-        """``on_arrival`` is told the camera whose pictures nobody reads; it must not block."""
+        """``on_arrival`` is told the camera whose pictures nobody reads; it must not block.
+
+        Of a publisher's candidates only those that are ``allowed`` are tried; any other has to reach us first.
+        """
+        self._allowed = allowed
         self._on_arrival, self._publishers_max = on_arrival, publishers_max
         self._publishers: dict[str, Publisher] = {}
         self._woken_s: dict[str, float] = {}
@@ -111,7 +119,7 @@ class Publishers:
         if before is not None:
             await self._end(before)
         try:
-            answer = await self._negotiate(connection, sink, cleaned(offer_sdp))
+            answer = await self._negotiate(connection, sink, cleaned(offer_sdp, self._allowed))
         except BAD_SDP as error:
             await self._end(publisher)
             raise BadInput("sdp", f"an offer of H.264 video that can be answered ({error})") from error
@@ -138,7 +146,7 @@ class Publishers:
     async def trickle(self, camera_id: str, session: str, text: str) -> None:
         """Take more candidates (RFC 8840); `BadInput` for an ICE restart: POST a new offer instead."""
         publisher = self._get(camera_id, session)
-        fragment: Fragment = parse_fragment(text)
+        fragment: Fragment = parse_fragment(text, self._allowed)
         if fragment.ufrag and fragment.ufrag != publisher.ufrag:
             raise BadInput("sdpfrag", "candidates of this session; an ICE restart is a new POST here")
         publisher.candidates += len(fragment.candidates)

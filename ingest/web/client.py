@@ -40,6 +40,14 @@ class WebClient:
     def packets_lost(self) -> int:
         return self._reader.lost if self._reader else 0
 
+    @property
+    def repeats(self) -> bool:
+        return self._reader is not None and self._reader.repeats
+
+    @property
+    def same_since_s(self) -> float | None:
+        return self._reader.same_since_s if self._reader else None
+
     def open(self, timeout_s: float) -> None:
         """Ask for the pictures and see what comes; `LinkFailure` says what went wrong, and nothing is left open."""
         opened = False

@@ -30,6 +30,9 @@ _ODD = "its playlist leads to an odd address"
 class HlsReader:
     """One thread does all: while a picture is waited for, the next segment is fetched."""
 
+    repeats = False
+    same_since_s: float | None = None
+
     def __init__(
         self, connection: Connection, source: CameraSource, allowed_networks: Sequence[Network], patience: Patience
     ) -> None:

@@ -1,6 +1,7 @@
 """JPEG cameras: MJPEG as it comes, and single pictures that are asked for again and again."""
 
 import time
+import zlib
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -26,6 +27,16 @@ class Reader(Protocol):
         """Pictures that came and could not be used."""
         ...
 
+    @property
+    def repeats(self) -> bool:
+        """As `ingest.clients.Repeating.repeats`."""
+        ...
+
+    @property
+    def same_since_s(self) -> float | None:
+        """As `ingest.clients.Repeating.same_since_s`."""
+        ...
+
     def begin(self, answer: Answer, deadline_s: float) -> Steps[None]:
         """Take the first answer's headers, and what must be known before there can be pictures."""
         ...
@@ -39,8 +50,33 @@ class Reader(Protocol):
         ...
 
 
+class Sameness:
+    """Since when one picture's address gives the same picture, as far as its answers tell.
+
+    A road camera makes a new picture every minute or every quarter of an hour, and is asked each second. Only an
+    unchanged Last-Modified or ETag beside unchanged bytes says that there is no newer picture.
+    """
+
+    def __init__(self) -> None:
+        self.since_s: float | None = None
+        self._last: tuple[str, str, int] | None = None
+
+    def take(self, answer: Answer, body: bytes, now_s: float) -> None:
+        """Take an answer with its picture."""
+        named = answer.get("last-modified"), answer.get("etag")
+        this = (*named, zlib.crc32(body))
+        if not any(named):
+            self.since_s = None
+        elif this != self._last:
+            self.since_s = now_s
+        self._last = this
+
+
 class _Pictures:
     """What both have in common: the door, and its refusals in words."""
+
+    repeats = True
+    """Many cameras send a still scene as the very same JPEG: what tells that they live is that it comes."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -49,6 +85,10 @@ class _Pictures:
     @property
     def lost(self) -> int:
         return self._door.broken_total
+
+    @property
+    def same_since_s(self) -> float | None:
+        return None
 
     def close(self) -> None:
         """The connection is the client's."""
@@ -96,10 +136,19 @@ class SnapshotReader(_Pictures):
         super().__init__(connection)
         self._target, self._patience_s = target, patience_s
         self._first = b""
+        self._sameness = Sameness()
+
+    @property
+    def same_since_s(self) -> float | None:
+        return self._sameness.since_s
 
     def begin(self, answer: Answer, deadline_s: float) -> Steps[None]:
-        del answer
-        self._first = yield from self._connection.body(JPEG_MAX_BYTES, deadline_s)
+        self._first = yield from self._body(answer, deadline_s)
+
+    def _body(self, answer: Answer, deadline_s: float) -> Steps[bytes]:
+        body = yield from self._connection.body(JPEG_MAX_BYTES, deadline_s)
+        self._sameness.take(answer, body, time.monotonic())
+        return body
 
     def units(self) -> Iterator[AccessUnit | None]:
         due_s = time.monotonic()
@@ -114,4 +163,4 @@ class SnapshotReader(_Pictures):
             answer = yield from self._connection.ask(self._target, deadline_s)
             if answer.content_type not in JPEG_TYPES:
                 raise LinkFailure(self._connection.peer, "sends something else than JPEG now")
-            yield self._encode((yield from self._connection.body(JPEG_MAX_BYTES, deadline_s)))
+            yield self._encode((yield from self._body(answer, deadline_s)))

@@ -6,7 +6,7 @@ one transaction. Opening and joining by triage is in `models.store.incident_draf
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import Connection, sql
 
@@ -18,6 +18,16 @@ from models.store.json_column import Jsonb
 from models.store.paging import number_cursor
 
 SYSTEM_ACTOR = "alertwall"
+
+
+class UnitIncident(NamedTuple):
+    """What a camera that waits for events has to know of an alarm unit's incident."""
+
+    id: int
+    event_count: int
+    last_event_at: datetime
+    cameras: tuple[str, ...]
+
 
 _COLUMNS = sql.SQL("""
     i.id, i.area, i.place, i.kind, i.priority, i.state, i.source_kind, i.source_id, i.opened_at, i.last_event_at,
@@ -126,6 +136,16 @@ def active_sources(conn: Connection, kind: EventKind) -> set[str]:
         (str(kind),),
     )
     return {row[0] for row in rows}
+
+
+def latest_of_units(conn: Connection, cameras: Sequence[str], since: datetime) -> list[UnitIncident]:
+    """Return the open incidents of alarm units that some of these cameras show and that got an event since then."""
+    rows = conn.execute(
+        """SELECT id, event_count, last_event_at, cameras FROM incident
+           WHERE state <> 'closed' AND source_kind = 'unit' AND cameras && %s AND last_event_at > %s""",
+        (list(cameras), since),
+    )
+    return [UnitIncident(row[0], row[1], row[2], tuple(row[3])) for row in rows]
 
 
 def entry_of(row: Sequence[Any]) -> IncidentEntry:

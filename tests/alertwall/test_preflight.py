@@ -29,6 +29,22 @@ def test_a_taken_port_is_named_with_its_key(tmp_path: Path) -> None:
     preflight.check(api)
 
 
+def test_the_ports_of_the_re_stream_are_looked_at(tmp_path: Path) -> None:
+    """That of each worker, which is the next one; none when nothing is streamed again."""
+    free = {"state_dir": ".", "api": {"port": 0}, "broker": {"embedded_port": 0}}
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        for first, workers in ((port, 1), (port - 1, 2)):
+            site = sites.parse(free | {"workers": workers, "ingest": {"restream_port": first}}, folder=tmp_path)
+            with pytest.raises(Refused, match=rf"ingest\.restream_port: port {port} of 127\.0\.0\.1 is taken"):
+                preflight.check_restream(site)
+        preflight.check_restream(sites.parse(free | {"workers": 2}, folder=tmp_path))
+    with pytest.raises(Refused, match="no port 65536"):
+        preflight.check_port("ingest.restream_port", "127.0.0.1", 65_536)
+
+
 def test_an_address_that_is_not_ours_is_named() -> None:
     """A typing error in the address is not a taken port."""
     with pytest.raises(Refused, match=r"api\.port: 192\.0\.2\.1 port 1234 cannot be listened on"):

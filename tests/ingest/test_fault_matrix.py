@@ -16,7 +16,6 @@ import pytest
 from alertwall import camera_watch
 from alertwall.camera_watch import CameraWatch
 from alertwall.outbox import Fact, GapClosed, GapOpened
-from ingest import recorder as recorder_module
 from ingest.backoff import Backoff
 from ingest.camera_server import CameraServer, ServerOptions
 from ingest.disk import DiskWriter
@@ -124,7 +123,6 @@ def shortened(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is a constant of the product."""
     monkeypatch.setattr(camera_watch, "SILENT_AFTER_S", SILENT_AFTER_S)
     monkeypatch.setattr(camera_watch, "FIRST_PICTURE_WITHIN_S", 1.0)
-    monkeypatch.setattr(recorder_module, "RETRY_S", 0.3)
 
 
 @pytest.fixture

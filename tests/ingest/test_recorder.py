@@ -27,6 +27,8 @@ from models.timeline import GapCause, Segment
 from tests.support.clock import FakeClock
 from tests.support.rtsp import clip, packets_of
 
+FIRST_BYTES_MAX = 1000
+
 
 @dataclass
 class Studio:
@@ -199,6 +201,30 @@ def test_write_errors_half_way_end_the_segment(studio: Studio, monkeypatch: pyte
     assert studio.troubles == [GapCause.DISK_FULL]
     assert studio.disk.wait(5)
     assert len(read(studio.folder / studio.segments[0].path).samples) == 12
+
+
+def test_a_file_that_can_only_be_begun_is_no_recording(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk often has room for a first few bytes: its gap stays one, however often it is tried."""
+    write, sizes = os.write, []
+
+    def nearly_full(file: int, data: bytes) -> int:
+        sizes.append(len(data))
+        if len(data) > FIRST_BYTES_MAX:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", nearly_full)
+        for _ in range(3):
+            studio.take(packets_of(clip(), clock=studio.clock))
+            assert studio.disk.wait(5)
+            studio.clock.advance(RETRY_S)
+    assert min(sizes) <= FIRST_BYTES_MAX < max(sizes)
+    assert studio.troubles == [GapCause.DISK_FULL]
+    studio.take(packets_of(clip(), clock=studio.clock))
+    assert studio.finish()
+    assert studio.troubles == [GapCause.DISK_FULL, None]
+    assert not studio.recorder.trouble
 
 
 def test_a_disk_that_is_too_slow_is_an_overload(tmp_path: Path) -> None:

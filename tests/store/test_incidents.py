@@ -170,3 +170,16 @@ def test_steps_hold_their_conditions(any_store: Store, clock: FakeClock) -> None
         kinds = [entry.kind for entry in incidents.entries(conn, incident_id)]
         assert kinds == [EntryKind.OPENED, EntryKind.CLAIMED, EntryKind.CLOSED]
         assert audit.verify(conn) is None
+
+
+def test_what_cameras_that_wait_for_events_are_told(any_store: Store, clock: FakeClock) -> None:
+    """Open incidents of units that they show, and that are fresh."""
+    add_unit(any_store, "U1")
+    (first,) = open_some(any_store, clock, EventKind.BURGLARY)
+    before = clock.utc_now() - timedelta(seconds=1)
+    with any_store.transaction() as conn:
+        assert incidents.latest_of_units(conn, ["c2", "c9"], before) == [(first, 1, clock.utc_now(), ("c1", "c2"))]
+        assert incidents.latest_of_units(conn, ["c9"], before) == []
+        assert incidents.latest_of_units(conn, ["c1"], clock.utc_now()) == []
+        conn.execute("UPDATE incident SET state = 'closed', closed_at = now() WHERE id = %s", (first,))
+        assert incidents.latest_of_units(conn, ["c1"], before) == []

@@ -1,6 +1,9 @@
 import { useEffect, useRef, useState } from "react";
+import type { CameraState } from "../api/types";
 import { useWords, type Words } from "../i18n";
+import { useLive } from "../live/hooks";
 import { openMse } from "./mse";
+import { isSilent } from "./silence";
 import { retryMs, type Stream } from "./stream";
 import { openWhep } from "./whep";
 
@@ -21,6 +24,7 @@ type Shown =
 export function LiveView({ camera, focus = false, label, testId }: Props) {
   const words = useWords();
   const { t } = words;
+  const known = useLive().cameras.get(camera)?.state;
   const video = useRef<HTMLVideoElement>(null);
   const frame = useRef<HTMLDivElement>(null);
   const visible = useVisible(frame);
@@ -69,16 +73,27 @@ export function LiveView({ camera, focus = false, label, testId }: Props) {
     };
   }, [camera, focus, visible]);
 
+  const note = noteOf(shown, known, words);
   return (
     <div className="live" ref={frame} data-testid={testId} data-state={shown.state}>
       <video ref={video} muted playsInline autoPlay disablePictureInPicture aria-label={label ?? camera} />
-      {shown.state === "connecting" && <p className="live-note">{t("media.connecting")}</p>}
-      {shown.state === "waiting" && <p className="live-note">{problemText(shown.problem, words)}</p>}
+      {note && <p className={shown.state === "playing" ? "live-note over" : "live-note"}>{note}</p>}
       {shown.state === "playing" && focus && (
         <span className="live-kind">{shown.kind === "webrtc" ? t("media.by_webrtc") : t("media.by_mse")}</span>
       )}
     </div>
   );
+}
+
+/** What stands in place of a picture, or over the last one: first what the worker says of a silent camera. */
+function noteOf(shown: Shown, known: CameraState | null | undefined, words: Words): string | null {
+  if (known && isSilent(known)) {
+    const state = words.say("link", known.state);
+    const reason = words.said(known.reason);
+    return reason ? words.t("media.silent_why", { state, reason }) : words.t("media.silent", { state });
+  }
+  if (shown.state === "playing") return null;
+  return shown.state === "connecting" ? words.t("media.connecting") : problemText(shown.problem, words);
 }
 
 function problemText(problem: string | null, { t, said }: Words): string {
