@@ -2,7 +2,7 @@
 
 export const en = {
   "publish.title": "This device as a camera",
-  "publish.as": "Sends as camera {id}",
+  "publish.as": "Camera {id}",
   "publish.choose": "Which camera",
   "publish.back": "Back camera",
   "publish.front": "Front camera",
@@ -19,7 +19,7 @@ export const en = {
   "publish.reconnecting": "The connection was lost. Reconnecting by itself.",
   "publish.refused": "Refused: {reason}",
   "publish.said": "The server says: {detail}",
-  "publish.hint": "No sound is sent. Leave this page open; the screen stays on while it sends.",
+  "publish.hint": "No sound is sent. Leave this page open and in front while it sends.",
   "publish.no_lock": "This browser cannot keep the screen on: set the device to stay awake.",
   "publish.no_link": "This link is not whole. Ask the engineer for it again, or scan its QR code.",
   "publish.why_insecure": "this page came over plain http, where browsers lend no camera. Open it over https.",
@@ -41,7 +41,7 @@ export const en = {
 
 export const zh: Record<keyof typeof en, string> = {
   "publish.title": "将本设备用作摄像机",
-  "publish.as": "推流为摄像机 {id}",
+  "publish.as": "摄像机 {id}",
   "publish.choose": "选择摄像头",
   "publish.back": "后置摄像头",
   "publish.front": "前置摄像头",
@@ -58,7 +58,7 @@ export const zh: Record<keyof typeof en, string> = {
   "publish.reconnecting": "连接已中断，正在自动重连。",
   "publish.refused": "被拒绝：{reason}",
   "publish.said": "服务器说明：{detail}",
-  "publish.hint": "不发送声音。请保持此页面打开；发送期间屏幕保持常亮。",
+  "publish.hint": "不发送声音。发送期间请保持此页面打开并显示在前台。",
   "publish.no_lock": "此浏览器无法保持屏幕常亮，请将设备设为不休眠。",
   "publish.no_link": "链接不完整。请向工程师重新索取，或扫描二维码。",
   "publish.why_insecure": "此页面通过普通 http 打开，浏览器不会提供摄像头。请改用 https 打开。",

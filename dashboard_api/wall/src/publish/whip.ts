@@ -90,6 +90,7 @@ export function openWhip(
     sendEncodings: [{ maxBitrate: MAX_BITRATE_BPS }],
   });
   preferH264(sending);
+  keepSize(sending.sender);
 
   async function begin(): Promise<void> {
     if (before) await remove(before, false);
@@ -134,6 +135,12 @@ function preferH264(sending: RTCRtpTransceiver): void {
   const codecs = RTCRtpSender.getCapabilities("video")?.codecs ?? [];
   const wanted = codecs.filter((codec) => /^video\/(h264|rtx)$/i.test(codec.mimeType));
   if (wanted.length > 0 && "setCodecPreferences" in sending) sending.setCodecPreferences(wanted);
+}
+
+/** A weak line costs pictures a second, not their size: a recording whose size changes is cut at each change. */
+function keepSize(sender: RTCRtpSender): void {
+  const wanted = { ...sender.getParameters(), degradationPreference: "maintain-resolution" as const };
+  sender.setParameters(wanted).catch(() => undefined); // an older browser goes on choosing by itself
 }
 
 function factsOf(report: RTCStatsReport): Facts | null {
