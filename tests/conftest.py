@@ -1,6 +1,7 @@
 """Fixtures that every room's tests share: a fake clock and a fresh, migrated database."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import hypothesis
 import pytest
@@ -17,8 +18,43 @@ hypothesis.settings.load_profile("alertwall")
 
 
 LEFT_OUT = pytest.StashKey[set[str]]()
+DEMO = "tests/end_to_end"
+"""All that share the one running demo; the longest group, so the first to begin."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LEFT_OUT] = set()
+
+
+class Grouping:
+    """What one worker of a parallel run does as a whole: a module, whose tests share servers, or all of the demo's."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            path = item.nodeid.partition("::")[0]
+            item.add_marker(pytest.mark.xdist_group(DEMO if path.startswith(DEMO) else path))
+        items.sort(key=lambda item: not item.nodeid.startswith(DEMO))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if hasattr(session.config, "workerinput"):
+        session.config.pluginmanager.register(Grouping())
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["left_out"] = sorted(session.config.stash[LEFT_OUT])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker of a parallel run has left out; one that crashed says nothing."""
+    node.config.stash[LEFT_OUT] |= set(getattr(node, "workeroutput", {}).get("left_out", ()))
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what needs a file that lies beside the checkout on some machines only."""
     absent = {

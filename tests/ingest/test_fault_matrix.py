@@ -147,6 +147,7 @@ def scene(cameras: CameraServer) -> Iterator[Callable[..., Scene]]:
     assert all(one.link.join(3) for one in made)
 
 
+@pytest.mark.alone
 def test_the_shortened_times_stand_for_short_ones() -> None:
     """What a site has unless it says otherwise, beside the goals; the shortened ones are not looked at here."""
     config = StreamConfig(source=loopback(554), allowed_networks=())
