@@ -23,7 +23,7 @@ DEMO = "tests/end_to_end"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[LEFT_OUT] = set()
+    config.stash[LEFT_OUT] = set[str]()
 
 
 class Grouping:
@@ -51,7 +51,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Take over what a worker of a parallel run has left out; one that crashed says nothing."""
-    node.config.stash[LEFT_OUT] |= set(getattr(node, "workeroutput", {}).get("left_out", ()))
+    node.config.stash[LEFT_OUT].update(getattr(node, "workeroutput", {}).get("left_out", ()))
 
 
 @pytest.hookimpl(trylast=True)

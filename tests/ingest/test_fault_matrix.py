@@ -31,6 +31,7 @@ from tests.ingest.test_link import Watched, loopback
 from tests.support.browser import Line
 from tests.support.rtsp import FPS, clip
 
+pytestmark = pytest.mark.alone
 SEEN_WITHIN_S, FIRST_SEEN_WITHIN_S, BACK_WITHIN_S = 5.0, 10.0, 5.0
 """Of the goals: a camera that was up, one that never was, and either once it answers again."""
 LOST_SHARE_MAX = 0.01
@@ -147,7 +148,6 @@ def scene(cameras: CameraServer) -> Iterator[Callable[..., Scene]]:
     assert all(one.link.join(3) for one in made)
 
 
-@pytest.mark.alone
 def test_the_shortened_times_stand_for_short_ones() -> None:
     """What a site has unless it says otherwise, beside the goals; the shortened ones are not looked at here."""
     config = StreamConfig(source=loopback(554), allowed_networks=())
