@@ -45,7 +45,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output["left_out"] = sorted(session.config.stash[LEFT_OUT])
+        left_out: set[str] = session.config.stash[LEFT_OUT]
+        output["left_out"] = sorted(left_out)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -60,7 +61,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     absent = {
         item: mark.args[0] for item in items for mark in item.iter_markers("beside") if shared(mark.args[0]) is None
     }
-    config.stash[LEFT_OUT] = set(absent.values())
+    left_out: set[str] = set(absent.values())
+    config.stash[LEFT_OUT] = left_out
     config.hook.pytest_deselected(items=list(absent))
     items[:] = [item for item in items if item not in absent]
 
