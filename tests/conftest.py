@@ -26,20 +26,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[LEFT_OUT] = set[str]()
 
 
-class Grouping:
-    """What one worker of a parallel run does as a whole: a module, whose tests share servers, or all of the demo's."""
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        for item in items:
-            path = item.nodeid.partition("::")[0]
-            item.add_marker(pytest.mark.xdist_group(DEMO if path.startswith(DEMO) else path))
-        items.sort(key=lambda item: not item.nodeid.startswith(DEMO))
-
-
-def pytest_sessionstart(session: pytest.Session) -> None:
-    if hasattr(session.config, "workerinput"):
-        session.config.pluginmanager.register(Grouping())
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Say what one worker of a parallel run does as a whole: a module, whose tests share servers; all of the demo's."""
+    path = item.nodeid.partition("::")[0]
+    item.add_marker(pytest.mark.xdist_group(DEMO if path.startswith(DEMO) else path))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -57,7 +47,9 @@ def pytest_testnodedown(node: Any) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs a file that lies beside the checkout on some machines only."""
+    """Begin with the demo's tests; leave out what needs a file that lies beside the checkout on some machines only."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not item.nodeid.startswith(DEMO))
     absent = {
         item: mark.args[0] for item in items for mark in item.iter_markers("beside") if shared(mark.args[0]) is None
     }
