@@ -26,10 +26,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[LEFT_OUT] = set[str]()
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Say what one worker of a parallel run does as a whole: a module, whose tests share servers; all of the demo's."""
-    path = item.nodeid.partition("::")[0]
-    item.add_marker(pytest.mark.xdist_group(DEMO if path.startswith(DEMO) else path))
+    from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415 (only parallel runs need it)
+
+    class ByServers(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return DEMO if path.startswith(DEMO) else path
+
+    return ByServers(config, log)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -36,7 +36,7 @@ def python_tests(arguments: list[str]) -> int:
     if workers < 2:
         return pytest(arguments)
     parallel = pytest(
-        ["-n", str(workers), "--dist", "loadgroup", "--no-loadscope-reorder", "-m", "not alone", *arguments]
+        ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not alone", *arguments]
     )
     if parallel == INTERRUPTED:
         return parallel
