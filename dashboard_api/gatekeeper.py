@@ -44,12 +44,15 @@ CSP = (
     " media-src 'self' blob:; connect-src 'self' ws: wss:; worker-src 'self' blob:; font-src 'self';"
     " object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+PERMISSIONS = "microphone=(), geolocation=(self), payment=(), usb=()"
+PUBLISH_PAGE = re.compile(r"/publish/?")
+"""The one page that may ask for a device's camera, to send what it sees."""
 HEADERS = {
     "Content-Security-Policy": CSP,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=(self), payment=(), usb=()",
+    "Permissions-Policy": f"camera=(), {PERMISSIONS}",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
@@ -108,6 +111,8 @@ class Gatekeeper:
                 answer["X-Request-ID"] = request_id
                 if pushes:
                     answer.update(PUBLISHER_HEADERS)
+                if PUBLISH_PAGE.fullmatch(path):
+                    answer["Permissions-Policy"] = f"camera=(self), {PERMISSIONS}"
                 for name, value in self._headers.items():
                     answer.setdefault(name, value)
                 answer.setdefault("Cache-Control", "no-store")

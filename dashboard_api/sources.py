@@ -1,10 +1,11 @@
 """From what an engineer typed to a camera's record; every field that cannot be is refused by its name."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from dashboard_api.schemas.cameras import CameraChange, CameraCreate, SourceInput
-from ingest.address import check_credential, check_source
+from ingest.address import check_credential, check_source, source_problems
 from models.camera import Camera, CameraSource
 from models.errors import BadInput
 from models.rule_check import check_masks
@@ -18,16 +19,23 @@ CLEARABLE_FIELDS = ("sub_path", "lat", "lon", "onvif_port")
 
 def source_of(typed: SourceInput, *, sub_path: str | None = None, prefix: str = "source.") -> CameraSource:
     """Return the checked address; `BadInput` names the field as the request calls it."""
-    source = CameraSource(
-        scheme=typed.scheme,
-        host=typed.host,
-        port=typed.port,
-        path=typed.path,
-        transport=typed.transport,
-        username=typed.username,
-    )
+    source = _as_typed(typed)
     _check(source, sub_path, prefix)
     return source
+
+
+def problems_of(body: CameraCreate) -> Iterator[BadInput]:
+    """Yield all that is wrong with ``body`` beyond its shape, field by field; a camera needs that there is nothing."""
+    for problem in source_problems(_as_typed(body.source), sub_path=body.sub_path):
+        yield _as_asked(problem, "source.")
+    for check in (
+        lambda: check_password(body.password),
+        lambda: _check_retention(body.min_retention_days, body.retention_days),
+    ):
+        try:
+            check()
+        except BadInput as problem:
+            yield problem
 
 
 def check_password(password: str) -> str:
@@ -59,7 +67,7 @@ def new_camera(body: CameraCreate) -> Camera:
         masks=_masks(body.masks),
         has_password=bool(body.password),
     )
-    _check_kept(camera)
+    _check_retention(camera.min_retention_days, camera.retention_days)
     return camera
 
 
@@ -75,7 +83,7 @@ def changed_camera(camera: Camera, body: CameraChange) -> Camera:
         changed = replace(changed, source=source_of(body.source, sub_path=changed.sub_path))
     else:
         _check(changed.source, changed.sub_path, "source.")
-    _check_kept(changed)
+    _check_retention(changed.min_retention_days, changed.retention_days)
     return changed
 
 
@@ -85,14 +93,29 @@ def _masks(drawn: list[list[tuple[float, float]]]) -> tuple[tuple[tuple[float, f
     return masks
 
 
-def _check_kept(camera: Camera) -> None:
-    if camera.min_retention_days > camera.retention_days:
-        raise BadInput("min_retention_days", f"at most retention_days ({camera.retention_days})")
+def _as_typed(typed: SourceInput) -> CameraSource:
+    return CameraSource(
+        scheme=typed.scheme,
+        host=typed.host,
+        port=typed.port,
+        path=typed.path,
+        transport=typed.transport,
+        username=typed.username,
+    )
+
+
+def _check_retention(min_days: int, days: int) -> None:
+    if min_days > days:
+        raise BadInput("min_retention_days", f"at most retention_days ({days})")
 
 
 def _check(source: CameraSource, sub_path: str | None, prefix: str) -> None:
     try:
         check_source(source, sub_path=sub_path)
     except BadInput as refused:
-        field = refused.field if refused.field == "sub_path" else prefix + refused.field
-        raise BadInput(field, refused.expected) from None
+        raise _as_asked(refused, prefix) from None
+
+
+def _as_asked(problem: BadInput, prefix: str) -> BadInput:
+    """Return ``problem`` with its field as the request calls it."""
+    return problem if problem.field == "sub_path" else BadInput(prefix + problem.field, problem.expected)

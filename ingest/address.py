@@ -6,7 +6,7 @@ networks, and it is the checked address that is dialled, so a second answer of a
 
 import re
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from ingest.failures import LinkFailure
@@ -63,24 +63,45 @@ def check_host(host: str) -> None:
 
 def check_source(source: CameraSource, *, sub_path: str | None = None) -> None:
     """Raise `BadInput` naming the first field that cannot be; asks no resolver."""
+    for problem in source_problems(source, sub_path=sub_path):
+        raise problem
+
+
+def source_problems(source: CameraSource, *, sub_path: str | None = None) -> Iterator[BadInput]:
+    """Yield what is wrong with each field; of an unknown scheme only that."""
     if source.scheme not in SCHEMES:
-        raise BadInput("scheme", ", ".join(SCHEMES))
-    if source.scheme == Scheme.WHIP:
-        _check_pushed(source, sub_path)
+        yield BadInput("scheme", ", ".join(SCHEMES))
         return
+    if source.scheme == Scheme.WHIP:
+        yield from _pushed_problems(source, sub_path)
+        return
+    checks: list[Callable[[], None]] = [
+        lambda: _check_host_of(source),
+        lambda: _check_port(source.port),
+        lambda: check_path(source.path),
+        lambda: check_path(sub_path, field="sub_path") if sub_path is not None else None,
+        lambda: check_credential(source.username, field="username"),
+    ]
+    for check in checks:
+        try:
+            check()
+        except BadInput as problem:
+            yield problem
+
+
+def _check_host_of(source: CameraSource) -> None:
     check_host(source.host)
     if source.scheme == Scheme.FILE and source.host != FILE_HOST:
         raise BadInput("host", f"{FILE_HOST}, since a file is on the worker's own disk")
-    if not isinstance(source.port, int) or not 1 <= source.port <= 65_535:
+
+
+def _check_port(port: int) -> None:
+    if not isinstance(port, int) or not 1 <= port <= 65_535:
         raise BadInput("port", "a number from 1 to 65535")
-    check_path(source.path)
-    if sub_path is not None:
-        check_path(sub_path, field="sub_path")
-    check_credential(source.username, field="username")
 
 
-def _check_pushed(source: CameraSource, sub_path: str | None) -> None:
-    """Refuse an address of a camera that pushes: nobody dials it."""
+def _pushed_problems(source: CameraSource, sub_path: str | None) -> Iterator[BadInput]:
+    """Yield the parts of an address that a camera that pushes has: nobody dials it."""
     for field, said, wanted in (
         ("host", source.host, ""),
         ("port", source.port, 0),
@@ -89,7 +110,7 @@ def _check_pushed(source: CameraSource, sub_path: str | None) -> None:
         ("sub_path", sub_path, None),
     ):
         if said != wanted:
-            raise BadInput(field, f"{wanted or 'nothing'!r}, since a camera that pushes is not dialled")
+            yield BadInput(field, f"{wanted or 'nothing'!r}, since a camera that pushes is not dialled")
 
 
 def check_credential(text: str, *, field: str) -> None:

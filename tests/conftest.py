@@ -1,6 +1,7 @@
 """Fixtures that every room's tests share: a fake clock and a fresh, migrated database."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import hypothesis
 import pytest
@@ -17,14 +18,50 @@ hypothesis.settings.load_profile("alertwall")
 
 
 LEFT_OUT = pytest.StashKey[set[str]]()
+DEMO = "tests/end_to_end"
+"""All that share the one running demo; the longest group, so the first to begin."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LEFT_OUT] = set[str]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Say what one worker of a parallel run does as a whole: a module, whose tests share servers; all of the demo's."""
+    from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415 (only parallel runs need it)
+
+    class ByServers(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return DEMO if path.startswith(DEMO) else path
+
+    return ByServers(config, log)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        left_out: set[str] = session.config.stash[LEFT_OUT]
+        output["left_out"] = sorted(left_out)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker of a parallel run has left out; one that crashed says nothing."""
+    node.config.stash[LEFT_OUT].update(getattr(node, "workeroutput", {}).get("left_out", ()))
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs a file that lies beside the checkout on some machines only."""
+    """Begin with the demo's tests; leave out what needs a file that lies beside the checkout on some machines only."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not item.nodeid.startswith(DEMO))
     absent = {
         item: mark.args[0] for item in items for mark in item.iter_markers("beside") if shared(mark.args[0]) is None
     }
-    config.stash[LEFT_OUT] = set(absent.values())
+    left_out: set[str] = set(absent.values())
+    config.stash[LEFT_OUT] = left_out
     config.hook.pytest_deselected(items=list(absent))
     items[:] = [item for item in items if item not in absent]
 

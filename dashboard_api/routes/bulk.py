@@ -1,7 +1,7 @@
 """Many cameras registered at once: all of a file or nothing of it."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -13,13 +13,14 @@ from pydantic import ValidationError
 from dashboard_api import bulk_csv, lanes
 from dashboard_api import policy as who
 from dashboard_api.bulk_csv import Row
+from dashboard_api.bulk_row import Typed
 from dashboard_api.context import Context, Here
 from dashboard_api.gate import require_area
 from dashboard_api.policy import Access, Allowed, policy
 from dashboard_api.routes import router
 from dashboard_api.schemas.bulk import ROWS_MAX, BulkAnswer, BulkItems
 from dashboard_api.schemas.cameras import CameraCreate
-from dashboard_api.sources import check_password, new_camera
+from dashboard_api.sources import new_camera, problems_of
 from models.camera import Camera
 from models.errors import BadInput, NotFound
 from models.store import audit, cameras
@@ -127,33 +128,38 @@ class _File:
 
     def __init__(self, login: Login, *, flat: bool) -> None:
         self._login, self._flat = login, flat
+        self._rows: dict[str, int] = {}
         self.typed: dict[str, tuple[int, CameraCreate]] = {}
         self.unchanged = 0
         self.errors: list[dict[str, Any]] = []
 
     def take(self, row: Row) -> None:
-        """Keep a row that could be a camera; else what is wrong with it."""
+        """Keep a row that could be a camera; else all that is wrong with it."""
+        before = len(self.errors)
         for pointer, detail in row.errors:
             self._wrong(row.number, pointer, detail)
+        typed = Typed.read(row.said, self._login.areas[0])
+        for place, detail in typed.errors:
+            self._wrong(row.number, self._pointer(place), detail)
+        if typed.body is None:
+            return
+        for field, detail in self._beyond_shape(typed.body):
+            if not typed.hides(field):
+                self._wrong(row.number, self._pointer(field.split(".")), detail)
+        if not typed.hides("id"):
+            self._rows.setdefault(typed.body.id, row.number)
+        if len(self.errors) == before:
+            self.typed[typed.body.id] = row.number, typed.body
+
+    def _beyond_shape(self, body: CameraCreate) -> Iterator[tuple[str, str]]:
         try:
-            body = CameraCreate.model_validate(row.said)
             require_area(self._login, body.area)
-            check_password(body.password)
-            new_camera(body)
-        except ValidationError as refused:
-            for error in refused.errors(include_url=False):
-                self._wrong(row.number, self._pointer(error["loc"]), error["msg"])
-            return
-        except BadInput as refused:
-            self._wrong(row.number, self._pointer(refused.field.split(".")), refused.expected)
-            return
         except NotFound as refused:
-            self._wrong(row.number, "/area", str(refused))
-            return
-        if body.id in self.typed:
-            self._wrong(row.number, "/id", f"each id once; row {self.typed[body.id][0]} has this one too")
-        elif not row.errors:
-            self.typed[body.id] = row.number, body
+            yield "area", str(refused)
+        for problem in problems_of(body):
+            yield problem.field, problem.expected
+        if body.id in self._rows:
+            yield "id", f"each id once; row {self._rows[body.id]} has this one too"
 
     def fresh(self, conn: Connection[Any], here: Context) -> list[CameraCreate]:
         """Return the rows that the store does not know yet; what it knows otherwise is an error."""

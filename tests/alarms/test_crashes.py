@@ -182,6 +182,7 @@ def test_core_killed_under_load(core_town: tuple[Town, Core]) -> None:
     check_nothing_lost_nothing_doubled(town.store, fleet)
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_core_ends_on_sigterm_and_the_standby_takes_over(core_town: tuple[Town, Core]) -> None:
     """One core is active; a second one stands by and goes on when the first ends, within seconds."""

@@ -235,6 +235,7 @@ def test_retained_event_is_wiped_not_believed(town: Town) -> None:
     assert town.count("quarantine") == 0
 
 
+@pytest.mark.alone
 def test_flooding_unit_does_not_slow_the_others(town: Town) -> None:
     """Over its allowance a unit gets no receipts; a thousand a minute and it is told and paused. U2 stays fast."""
     town.register("U1", "U2")

@@ -90,6 +90,7 @@ def test_town_lives_so_that_a_person_can_follow(clock: FakeClock) -> None:
         assert body["code"] != "BA" or any(other["code"] == "OP" for other in later)
 
 
+@pytest.mark.alone
 def test_town_raises_incidents_soon_and_ends_quickly(town: Town, tmp_path: Path) -> None:
     """A process of five units over real MQTT: an incident within seconds of its start, gone at once on SIGTERM."""
     ids = [f"U{number:06}" for number in range(1, 6)]

@@ -72,6 +72,7 @@ def test_inbox_keeps_order_and_bounds() -> None:
     assert inbox.take(1, timeout_s=0) == []
 
 
+@pytest.mark.alone
 def test_inbox_wakes_who_waits() -> None:
     """A waiting committer gets the first message at once, not after its timeout."""
     inbox = Inbox()

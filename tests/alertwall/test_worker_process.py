@@ -95,6 +95,7 @@ def test_kill_9_leaves_every_segment_playable_and_the_next_worker_explains_the_h
     assert pictures(body) > sum(before.values())
 
 
+@pytest.mark.alone
 def test_sigterm_ends_it_in_order(bench: Bench, server: CameraServer) -> None:
     """Within seconds; every file has its row, and the state says when the last picture came."""
     begun = SystemClock().utc_now()

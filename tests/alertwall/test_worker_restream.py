@@ -106,6 +106,7 @@ def test_the_owner_of_a_token_watches_what_they_may(bench: Bench, server: Camera
     assert ("stranger", "denied") in rows
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("change", ["ended", "disabled", "other role", "other areas", "camera moved", "retired"])
 def test_who_may_no_longer_is_cut(bench: Bench, server: CameraServer, change: str) -> None:
     """Within two seconds, as live pictures over HTTP are."""

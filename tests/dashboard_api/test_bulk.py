@@ -78,12 +78,40 @@ def test_one_wrong_row_stops_all(world: World) -> None:
     answer = send(world, "\r\n".join([HEADER, *rows]))
     found = [(error["row"], error["pointer"]) for error in answer.json()["errors"]]
     assert found == [
-        *((3, "/id"), (4, "/area"), (5, "/scheme"), (5, "/port"), (6, "/lat"), (7, "/id")),
-        *((8, "/name"), (8, "/record"), (9, "/name"), (9, "/username"), (10, "/"), (10, "/host")),
+        *((3, "/id"), (4, "/area"), (5, "/scheme"), (5, "/port"), (6, "/lat"), (6, "/path"), (7, "/id")),
+        *((8, "/name"), (8, "/record"), (8, "/host"), (9, "/name"), (9, "/username"), (10, "/"), (10, "/host")),
     ]
     assert counts(answer) == (9, 0, 0, len(found))
     assert registered(world) == ["taken"]
     assert world.audit("camera.create") == []
+
+
+def test_a_row_tells_all_its_mistakes_at_once(world: World) -> None:
+    """What cannot be read hides nothing but what depends on it; an id counts though its row is wrong."""
+    header = f"{HEADER},sub_path,retention_days,min_retention_days"
+    rows = [
+        f"c1,,{OTHER},rtsp,127.1,70000,main,a:b,p\ad,91,maybe,sub,5,9",
+        f"c1,Gate,{OWN},exec,127.1,554,main,a:b,,,,,x,9",
+        f"C 2,Gate,{OTHER},whip,10.1.2.3,554,/main,viewer,,,,/sub,,",
+        ",,nowhere at all,,,,,,,,,,,",
+    ]
+    answer = send(world, "\n".join([header, *rows]))
+    found = [(error["row"], error["pointer"].strip("/")) for error in answer.json()["errors"]]
+    assert [name for row, name in found if row == 2] == [
+        *("name", "port", "lat", "record"),
+        *("area", "host", "path", "sub_path", "username", "password", "min_retention_days"),
+    ]
+    assert [name for row, name in found if row == 3] == ["scheme", "retention_days", "id"]
+    assert [name for row, name in found if row == 4] == ["id", "area", "host", "port", "path", "username", "sub_path"]
+    assert {"id", "name", "area", "scheme", "port"} <= {name for row, name in found if row == 5}
+    assert registered(world) == []
+
+
+def test_what_is_no_camera_at_all_is_told_by_its_fields(world: World) -> None:
+    """Of JSON: a source that is none, a field too many; the area beside them is still looked at."""
+    items = [{"id": "c1", "name": "N", "area": OTHER, "source": 5, "sub_path": "x", "colour": {"deep": [1]}}]
+    answer = world.as_("engineer").post(f"{URL}?dry_run=false", json={"items": items})
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/source", "/colour", "/area"]
 
 
 @pytest.mark.parametrize(("column", "values"), [("host", HOSTILE_HOSTS), ("path", HOSTILE_PATHS)])

@@ -334,6 +334,7 @@ def test_a_row_that_cannot_be_handed_out_does_not_end_the_feed(world: World, ser
         assert [one.kind for one in sse.until("incident", mark="next")] == ["incident"]
 
 
+@pytest.mark.alone
 def test_a_disabled_users_feed_is_cut_within_two_seconds(world: World, served: Served) -> None:
     """Also when the browser reads nothing; and one whose areas were moved has to come again."""
     hub = world.app.state.context.hub

@@ -229,6 +229,7 @@ def test_a_problem_is_said_before_the_end(held: World, served: Served) -> None:
         assert closed.value.rcvd.code == 1013
 
 
+@pytest.mark.alone
 def test_a_disabled_users_live_picture_is_cut_within_two_seconds(held: World, served: Served) -> None:
     """By the process that shows it, without the browser's doing."""
     held.person("guest", Role.OPERATOR)

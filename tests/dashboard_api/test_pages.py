@@ -35,6 +35,17 @@ def test_every_page_of_the_wall_is_its_index(client: TestClient, path: str) -> N
     assert "script-src 'self'" in answer.headers["content-security-policy"]
 
 
+@pytest.mark.parametrize(
+    ("path", "lent"),
+    [("/publish", True), ("/publish/", True), ("/", False), ("/publish/x", False), ("/publisher", False)],
+)
+def test_one_page_may_ask_for_the_device_s_camera(client: TestClient, path: str, lent: bool) -> None:
+    """The page that publishes, and none may ask for the microphone."""
+    said = client.get(path).headers["permissions-policy"].split(", ")
+    assert ("camera=(self)" in said, "camera=()" in said) == (lent, not lent)
+    assert "microphone=()" in said
+
+
 def test_assets_are_cached_for_ever_and_missing_ones_are_missing(client: TestClient) -> None:
     """A page of an older build must not get HTML where it asked for a script."""
     found = client.get("/assets/app-1a2b.js")

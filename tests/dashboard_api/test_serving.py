@@ -91,6 +91,7 @@ def _idle_transactions(world: World) -> int:
     return int(row[0]) if row is not None else 0
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("what", ["snapshot.jpg", f"clip.mp4?{RANGE}"])
 def test_a_worker_that_hangs_holds_up_its_own_pictures_alone(
     world: World, api: Served, stuck_worker: FakeWorker, what: str
@@ -109,6 +110,7 @@ def test_a_worker_that_hangs_holds_up_its_own_pictures_alone(
         assert {status for status, _ in (one.result() for one in waiting)} == {200}
 
 
+@pytest.mark.alone
 def test_a_flood_of_guesses_holds_up_nobody(world: World, api: Served) -> None:
     """They queue for their own threads; past a limit they are told to come later."""
     operator = world.login("operator")
@@ -123,6 +125,7 @@ def test_a_flood_of_guesses_holds_up_nobody(world: World, api: Served) -> None:
         assert {status for status, _ in (one.result() for one in guesses)} <= {401, 503}
 
 
+@pytest.mark.alone
 def test_a_viewer_that_takes_nothing_of_a_clip_costs_no_thread(
     world: World, api: Served, fake_worker: FakeWorker
 ) -> None:
@@ -169,6 +172,7 @@ def _connect(served: Served) -> socket.socket:
     return made
 
 
+@pytest.mark.alone
 def test_a_disabled_users_clip_and_webrtc_are_cut_within_two_seconds(
     world: World, api: Served, fake_worker: FakeWorker
 ) -> None:
@@ -255,6 +259,7 @@ def _let_go(silent: socket.socket, dripping: socket.socket, second: socket.socke
     assert _answer(resting).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.alone
 def test_a_body_that_never_ends_is_given_up(world: World, api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole of it has so long, however often a byte comes."""
     monkeypatch.setattr(gatekeeper, "BODY_TIMEOUT_S", 0.4)
@@ -316,6 +321,7 @@ def test_accepted_connections_have_the_limits(api: Served) -> None:
             assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
 
 
+@pytest.mark.alone
 def test_the_process_ends_soon_whatever_is_open(world: World, api: Served, fake_worker: FakeWorker) -> None:
     """Feeds, live pictures and clips are cut first."""
     world.camera(id=LONG)

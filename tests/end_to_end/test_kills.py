@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.demo_process import ROOT, Client, DemoProcess, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.alone, pytest.mark.slow, pytest.mark.timeout(300)]
 BACK_WITHIN_S = 2.0
 READY_WITHIN_S = 15.0
 PARTS = {

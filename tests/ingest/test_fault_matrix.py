@@ -30,6 +30,7 @@ from tests.ingest.test_link import Watched, loopback
 from tests.support.browser import Line
 from tests.support.rtsp import FPS, clip
 
+pytestmark = pytest.mark.alone
 SEEN_WITHIN_S, FIRST_SEEN_WITHIN_S, BACK_WITHIN_S = 5.0, 10.0, 5.0
 """Of the goals: a camera that was up, one that never was, and either once it answers again."""
 LOST_SHARE_MAX = 0.01

@@ -115,6 +115,7 @@ def test_wrong_codec_is_named(body: str, reason: str) -> None:
         assert refused.state is LinkState.NOT_FOUND
 
 
+@pytest.mark.alone
 def test_a_gigabyte_of_description_is_not_read() -> None:
     """The claim alone ends it."""
     with describing("x", "Content-Length: 1000000000") as server:
@@ -168,6 +169,7 @@ def test_other_protocols_are_told_apart(junk: bytes) -> None:
         assert "does not speak RTSP" in failure(server).reason
 
 
+@pytest.mark.alone
 def test_silent_server_is_given_up_in_time() -> None:
     """It accepts and never answers."""
 

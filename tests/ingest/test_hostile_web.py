@@ -109,6 +109,7 @@ def test_codes_are_told_in_words(code: str, reason: str, state: LinkState) -> No
     assert refused.state is state
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("code", ["301 Moved", "302 Found", "303 See", "307 Temporary", "308 Permanent"])
 def test_redirects_lead_nowhere(code: str) -> None:
     """Neither to itself nor to another host; the camera is asked once."""
@@ -124,6 +125,7 @@ def test_redirects_lead_nowhere(code: str) -> None:
         assert elsewhere.connections == 0
 
 
+@pytest.mark.alone
 def test_endless_challenges_end_and_tell_no_password() -> None:
     """A new nonce each time does not make us try for ever; nobody without a name is asked for one."""
     nonces = iter(range(1000))

@@ -160,6 +160,7 @@ def test_holes_between_pictures_are_kept_until_asked(
     assert 0.5 < (holes[0].after - holes[0].before).total_seconds() < 5
 
 
+@pytest.mark.alone
 def test_an_unreachable_camera_is_given_up_in_time(watch: Callable[..., Watched]) -> None:
     """Its host answers nothing at all, as behind a firewall: the kernel would try for two minutes."""
     with silent_host() as port:
@@ -185,6 +186,7 @@ def test_a_dead_camera_is_told_once_however_often_it_is_tried(watch: Callable[..
         assert watched.states.empty()
 
 
+@pytest.mark.alone
 def test_dead_cameras_do_not_hold_up_a_living_one(watch: Callable[..., Watched], cameras: CameraServer) -> None:
     """They fill every slot for opening, for as long as a camera may take."""
     opens = OpenLimiter(1, wait_s=0.2)
@@ -261,6 +263,7 @@ def test_sub_stream_is_analysed_while_the_main_one_is_recorded(
     disk.close()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [

@@ -124,6 +124,7 @@ def test_an_address_that_cannot_be_is_none(uri: str) -> None:
     assert [one.source for one in found.profiles] == [None, None]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("document", [BOMB, OUTSIDE, DTD])
 def test_a_document_type_is_refused(document: bytes) -> None:
     """Billion laughs and external entities: refused at the declaration, nothing is expanded or fetched."""
@@ -180,6 +181,7 @@ def test_a_huge_answer_costs_nothing(announced: bool) -> None:
     assert sent < 20_000_000  # what the sockets' own buffers took
 
 
+@pytest.mark.alone
 def test_endless_headers_and_drips_end() -> None:
     """Each byte comes in time, the whole never does."""
 

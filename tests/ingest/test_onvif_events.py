@@ -86,6 +86,7 @@ def one(topic: str, data: dict[str, str], *, operation: str = "Changed", at: str
     return notification(topic, data, source, operation, at)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("auth", ["token", "digest"])
 def test_a_camera_is_listened_to(auth: str) -> None:
     """Subscribed by either proof, pulled as it happens, and the subscription ended when we go."""
@@ -107,6 +108,7 @@ def test_a_camera_is_listened_to(auth: str) -> None:
     assert abs(said.time - datetime.now(UTC)) < timedelta(seconds=5)
 
 
+@pytest.mark.alone
 def test_a_wrong_clock_is_corrected() -> None:
     """An hour ahead: the event has our time, and keeps the camera's beside it."""
     heard = Heard()
@@ -118,6 +120,7 @@ def test_a_wrong_clock_is_corrected() -> None:
     assert (said.kind, said.attrs["data"]) == (EventKind.LINE_CROSSING, {"ObjectId": "7"})
 
 
+@pytest.mark.alone
 def test_a_rebooted_camera_is_subscribed_to_again() -> None:
     heard = Heard()
     with OnvifDevice() as device, listening(device, heard):
@@ -128,6 +131,7 @@ def test_a_rebooted_camera_is_subscribed_to_again() -> None:
         assert heard.wait(1)[0].kind is EventKind.MOTION
 
 
+@pytest.mark.alone
 def test_a_subscription_is_renewed_in_time(clock: FakeClock) -> None:
     """A minute before it ends; where the camera knows no renewal, it is made anew and the old one ended."""
     heard = Heard()
@@ -146,6 +150,7 @@ def test_a_subscription_is_renewed_in_time(clock: FakeClock) -> None:
         assert len(device.subscriptions) == 1
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
@@ -170,6 +175,7 @@ def test_bad_answers_cost_nothing(answer: Any, reason: str) -> None:
         heard.wait(1)
 
 
+@pytest.mark.alone
 def test_a_wrong_password_is_tried_slowly() -> None:
     heard = Heard()
     with OnvifDevice() as device:
@@ -178,6 +184,7 @@ def test_a_wrong_password_is_tried_slowly() -> None:
         assert device.refused == 1
 
 
+@pytest.mark.alone
 def test_nothing_about_persons_is_kept_or_logged(caplog: pytest.LogCaptureFixture) -> None:
     """Faces and plates are dropped by their topic and counted; of other topics no such value is taken along."""
     caplog.set_level(logging.DEBUG)
@@ -203,6 +210,7 @@ def test_nothing_about_persons_is_kept_or_logged(caplog: pytest.LogCaptureFixtur
     assert SECRET not in caplog.text
 
 
+@pytest.mark.alone
 def test_a_flood_is_cut_and_counted() -> None:
     """Events of one camera may not bury the others'."""
     heard = Heard()

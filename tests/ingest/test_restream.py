@@ -75,6 +75,7 @@ def basic(username: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("transport", [Transport.TCP, Transport.UDP])
 @pytest.mark.parametrize(("name", "codec"), [("gate", Codec.H264), ("yard", Codec.H265)])
 def test_the_first_picture_is_instant_and_decodes(

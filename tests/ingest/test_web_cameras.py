@@ -84,6 +84,7 @@ def test_mjpeg_becomes_h264(lengths: bool, chunked: bool) -> None:
     assert span_s >= 11 / DOOR_FPS_MAX * 0.9, "more pictures a second than are kept"
 
 
+@pytest.mark.alone
 def test_snapshots_are_asked_for_on_one_connection() -> None:
     """Once a second; the second key frame after two seconds."""
     with HostileServer(snapshots()) as server:
@@ -176,6 +177,7 @@ def test_hls_takes_the_best_variant_that_can_be_kept() -> None:
     assert asked[2].startswith("/other/s")
 
 
+@pytest.mark.alone
 def test_hls_survives_missing_segments_and_a_server_that_begins_anew() -> None:
     """What is gone is left out and counted; smaller numbers are a new beginning."""
     camera = HlsCamera()

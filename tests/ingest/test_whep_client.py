@@ -203,6 +203,7 @@ def test_redirects_floods_and_silence() -> None:
             assert said in failure.reason, (said, failure.reason)
 
 
+@pytest.mark.alone
 def test_a_server_that_drips_ends_in_time() -> None:
     """A byte now and then keeps no thread."""
 

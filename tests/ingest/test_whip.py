@@ -304,6 +304,7 @@ def test_trickled_candidates() -> None:
     in_loop(run)
 
 
+@pytest.mark.alone
 def test_a_publisher_whose_candidates_are_names_still_connects() -> None:
     """Browsers hide their address behind mDNS: their own checks tell where they are."""
 

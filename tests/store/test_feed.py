@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
+import pytest
 
 from models.store import feed
 from models.store.feed import Cursor, FeedTail
@@ -139,6 +140,7 @@ def test_a_tail_begins_where_it_is_told(store: Store) -> None:
     assert follower.seen == ["between", "after"]
 
 
+@pytest.mark.alone
 def test_stopping_does_not_wait_for_the_poll(store: Store) -> None:
     """A tail that waits for news, or for the database, ends within a moment."""
     quiet = Follower(store.dsn, poll_s=60)

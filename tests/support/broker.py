@@ -15,6 +15,7 @@ import pytest
 from alarms import broker
 from alarms.broker import Kind
 from alarms.mqtt import Address
+from tests.support.postgres import dies_with_us
 
 CORE_PASSWORD = "core-password"
 TESTER = "TESTER"
@@ -60,7 +61,9 @@ class RunningBroker:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        self.process = subprocess.Popen(self.spec.argv, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            dies_with_us(self.spec.argv, "TERM"), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             try:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 REQUIRE_ALL = "ALERTWALL_REQUIRE_ALL"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"),
+    "--use-fake-device-for-media-stream",  # lent only to a seat with the permission "camera"
+]
 WALL_PX: "ViewportSize" = {"width": 1600, "height": 900}
 PHONE_PX: "ViewportSize" = {"width": 390, "height": 844}
 WAIT_MS = 20_000

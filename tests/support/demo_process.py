@@ -14,6 +14,8 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
+from tests.support.postgres import dies_with_us
+
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN_S = 240.0
 """Downloads of the first start included."""
@@ -42,7 +44,7 @@ class DemoProcess:
         begun_s = time.monotonic()
         with self._log_path.open("wb") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "alertwall", "demo", "--port", str(self.port)],
+                dies_with_us([sys.executable, "-m", "alertwall", "demo", "--port", str(self.port)], "TERM"),
                 cwd=ROOT,
                 env={**os.environ, "ALERTWALL_HOME": str(self.home)},
                 stdout=out,

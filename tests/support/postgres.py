@@ -24,10 +24,10 @@ PREFIX = "aw-pg-"
 _numbers = itertools.count(1)
 
 
-def dies_with_us(argv: Sequence[str]) -> Sequence[str]:
+def dies_with_us(argv: Sequence[str], signal: str = "QUIT") -> Sequence[str]:
     """Let the kernel stop a server when the test run is killed; it does so already when the starting *thread* ends."""
     setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "QUIT", "--", *argv] if setpriv else argv
+    return [setpriv, "--pdeathsig", signal, "--", *argv] if setpriv else argv
 
 
 def quick_folder() -> Path:

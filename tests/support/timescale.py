@@ -1,6 +1,7 @@
 """A real TimescaleDB for tests: the npm build of it in WebAssembly, one session at a time, no COPY."""
 
 import contextlib
+import fcntl
 import os
 import select
 import shutil
@@ -66,6 +67,12 @@ def _node() -> tuple[str, list[str], dict[str, str]]:
 
 
 def _install(npm: list[str], env: dict[str, str]) -> None:
+    with (FOLDER / "package.json").open() as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # of several test processes one installs, the others wait
+        _install_once(npm, env)
+
+
+def _install_once(npm: list[str], env: dict[str, str]) -> None:
     lock, installed = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".installed"
     with contextlib.suppress(OSError):
         if installed.read_bytes() == lock.read_bytes():

@@ -6,6 +6,7 @@ import { firstLanguage, keepLanguage, Words, WordsContext } from "../i18n";
 import { LiveContext } from "../live/hooks";
 import { LiveStore } from "../live/store";
 import { PatrolPage } from "../patrol/PatrolPage";
+import { PublishPage } from "../publish/PublishPage";
 import { go, segments, usePath } from "./router";
 import { can, SessionContext } from "./session";
 import { Shell } from "./Shell";
@@ -23,7 +24,9 @@ export function App() {
   const [page] = segments(usePath());
   return (
     <WordsContext value={words}>
-      {page === "patrol" ? <PatrolPage speak={speak} /> : <Desk speak={speak} words={words} />}
+      {page === "patrol" && <PatrolPage speak={speak} />}
+      {page === "publish" && <PublishPage speak={speak} />}
+      {page !== "patrol" && page !== "publish" && <Desk speak={speak} words={words} />}
     </WordsContext>
   );
 }

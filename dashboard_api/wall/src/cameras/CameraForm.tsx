@@ -143,7 +143,7 @@ export function CameraForm({ camera: given, onDone }: { camera: Camera | null; o
 
   if (published) {
     const { camera: saved, made } = published;
-    return <PublishTokenCard name={saved.name} made={made} onDone={() => show(saved)} />;
+    return <PublishTokenCard camera={saved} made={made} onDone={() => show(saved)} />;
   }
   return (
     <div className="page">

@@ -8,10 +8,20 @@ import * as desk from "./desk";
 import * as kinds from "./kinds";
 import { actionInChinese, keyInChinese, labelInChinese, saidInChinese, spaced } from "./said";
 import * as onvif from "./onvif";
+import * as publish from "./publish";
 import * as sheets from "./sheets";
 import * as wall from "./wall";
 
-const en = { ...kinds.en, ...common.en, ...wall.en, ...assets.en, ...desk.en, ...onvif.en, ...sheets.en };
+const en = {
+  ...kinds.en,
+  ...common.en,
+  ...wall.en,
+  ...assets.en,
+  ...desk.en,
+  ...onvif.en,
+  ...publish.en,
+  ...sheets.en,
+};
 export type Key = keyof typeof en;
 const zh: Record<Key, string> = {
   ...kinds.zh,
@@ -20,6 +30,7 @@ const zh: Record<Key, string> = {
   ...assets.zh,
   ...desk.zh,
   ...onvif.zh,
+  ...publish.zh,
   ...sheets.zh,
 };
 

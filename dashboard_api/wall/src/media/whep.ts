@@ -1,9 +1,9 @@
 // One live picture by WebRTC: a WHEP request, the camera's own H.264 passed through.
 
 import { BASE } from "../api/client";
+import { gathered, problemOf, sameOrigin } from "./peer";
 import type { Stream, StreamEvents } from "./stream";
 
-const GATHER_MS = 1_500;
 const FIRST_FRAME_MS = 6_000;
 
 export function openWhep(camera: string, video: HTMLVideoElement, events: StreamEvents): Stream {
@@ -64,32 +64,4 @@ export function openWhep(camera: string, video: HTMLVideoElement, events: Stream
 
   begin().catch((error: Error) => end(error.message));
   return { stop: () => end(null), kind: "webrtc" };
-}
-
-async function problemOf(response: Response): Promise<string> {
-  try {
-    const body = (await response.json()) as { detail?: string; title?: string };
-    return body.detail ?? body.title ?? `HTTP ${response.status}`;
-  } catch {
-    return `HTTP ${response.status}`;
-  }
-}
-
-function sameOrigin(address: string | null, base: string): string | null {
-  if (!address) return null;
-  const url = new URL(address, base);
-  return url.origin === location.origin ? url.href : null;
-}
-
-/** The server takes no later candidates, so the offer waits for them; but not for ever. */
-function gathered(peer: RTCPeerConnection): Promise<void> {
-  if (peer.iceGatheringState === "complete") return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, GATHER_MS);
-    peer.addEventListener("icegatheringstatechange", () => {
-      if (peer.iceGatheringState !== "complete") return;
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

@@ -1,6 +1,6 @@
 import { qr } from "./qr";
 
-export function QrCode({ text, label }: { text: string; label: string }) {
+export function QrCode({ text, label, testId = "pairing-qr" }: { text: string; label: string; testId?: string }) {
   const grid = qr(text);
   if (!grid) return null;
   const path = grid.flatMap((row, y) => row.map((dark, x) => (dark ? `M${x} ${y}h1v1h-1z` : ""))).join("");
@@ -12,7 +12,7 @@ export function QrCode({ text, label }: { text: string; label: string }) {
       role="img"
       aria-label={label}
       shapeRendering="crispEdges"
-      data-testid="pairing-qr"
+      data-testid={testId}
     >
       <rect x="-4" y="-4" width={grid.length + 8} height={grid.length + 8} fill="#fff" />
       <path d={path} fill="#000" />
