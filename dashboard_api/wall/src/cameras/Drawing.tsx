@@ -37,6 +37,7 @@ interface Props {
 const STEP = 0.01;
 const TURN_DEG = 5;
 const ARROW = 0.22;
+const TIP = 0.07;
 
 /** A rule's shape over the picture; points are moved by pointer or by the arrow keys. */
 export function Drawing({ picture, points, kind, shape, others, direction, heading, edges, onChange }: Props) {
@@ -138,7 +139,7 @@ function Way({ points, heading: { deg, tolerance }, ratio }: WayProps) {
 function Tip({ points, heading: { deg, onTurn }, ratio, at }: WayProps & { at: (event: React.PointerEvent) => Point }) {
   const { t } = useWords();
   const middle = centre(points);
-  const [x, y] = inside(along(middle, deg, ARROW + 0.035, ratio));
+  const [x, y] = inside(along(middle, deg, ARROW + TIP, ratio));
   return (
     <button
       type="button"

@@ -82,12 +82,12 @@ export function RulesPanel({ camera }: { camera: Camera }) {
                   <span className="dim below">{kind && numbersText(rule, kind.params, words)}</span>
                 </td>
                 <td data-testid={`rule-schedule-${rule.id}`}>{scheduleText(rule.schedule, words)}</td>
-                <td className="dim">
+                <td className="dim keep">
                   {t("rules.version", { version: rule.version })}
-                  {rule.enabled ? "" : ` · ${t("rules.disabled")}`}
+                  {!rule.enabled && <span className="below">{t("rules.disabled")}</span>}
                 </td>
                 {mayRegister && (
-                  <td className="num">
+                  <td className="num keep">
                     {kind && (
                       <button
                         type="button"

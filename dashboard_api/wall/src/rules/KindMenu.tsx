@@ -7,7 +7,7 @@ import { KindSwatch } from "./RuleLines";
 export function KindMenu({ kinds, onChoose }: { kinds: readonly RuleKindItem[]; onChoose: (kind: RuleKindItem) => void }) {
   const { t, say } = useWords();
   return (
-    <Menu position="top-end" width={430} shadow="md" withinPortal>
+    <Menu position="top-end" width={470} shadow="md" withinPortal>
       <Menu.Target>
         <Button size="xs" variant="default" disabled={kinds.length === 0} data-testid="rule-add">
           {t("rules.add")}

@@ -2,6 +2,7 @@ import { NumberInput, Select } from "@mantine/core";
 import type { RuleParam } from "../api/types";
 import { useWords } from "../i18n";
 import { CLASSES, type Numbers, type Own } from "./form";
+import { quantity } from "./text";
 
 interface Props {
   params: readonly RuleParam[];
@@ -53,11 +54,13 @@ interface InputProps {
 }
 
 function ParamInput({ param, value, onChange, error }: InputProps) {
-  const { t, say, said } = useWords();
+  const words = useWords();
+  const { t, say, said } = words;
+  const gap = words.language === "en" ? " " : "";
   return (
     <NumberInput
       label={say("param", param.name)}
-      description={`${said(param.text)} ${t("rules.range", { least: param.least, most: param.most })}`}
+      description={`${said(param.text)}${gap}${t("rules.range", { least: param.least, most: quantity(param.most, param.unit, words) })}`}
       placeholder={`${param.default} (${t("rules.default")})`}
       rightSection={<Unit unit={param.unit} />}
       rightSectionWidth={unitWidth(say("units", param.unit))}

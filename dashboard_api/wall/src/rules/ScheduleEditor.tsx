@@ -113,22 +113,24 @@ function WindowRow({ number, window, onChange, onRemove, errorAt }: RowProps) {
           </button>
         ))}
       </div>
-      <MomentInput
-        label={t("schedule.start_of", { number })}
-        short={t("schedule.start")}
-        text={window.start}
-        onChange={(start) => onChange({ start })}
-        error={errorAt("start")}
-        testId={`window-${number}-start`}
-      />
-      <MomentInput
-        label={t("schedule.end_of", { number })}
-        short={t("schedule.end")}
-        text={window.end}
-        onChange={(end) => onChange({ end })}
-        error={errorAt("end")}
-        testId={`window-${number}-end`}
-      />
+      <div className="moments">
+        <MomentInput
+          label={t("schedule.start_of", { number })}
+          short={t("schedule.start")}
+          text={window.start}
+          onChange={(start) => onChange({ start })}
+          error={errorAt("start")}
+          testId={`window-${number}-start`}
+        />
+        <MomentInput
+          label={t("schedule.end_of", { number })}
+          short={t("schedule.end")}
+          text={window.end}
+          onChange={(end) => onChange({ end })}
+          error={errorAt("end")}
+          testId={`window-${number}-end`}
+        />
+      </div>
       <button type="button" className="text-button" aria-label={t("schedule.remove", { number })} onClick={onRemove}>
         ✕
       </button>
