@@ -172,6 +172,7 @@ def test_analyst_reads_why(demo: DemoProcess, seats: Seats) -> None:
     assert why.locator("svg .look").count() == len(event["attrs"]["track"])
     picture = why.locator("img").element_handle()
     desk.page.wait_for_function("img => img.complete && img.naturalWidth > 300", arg=picture)
-    assert "Confirm frames 3" in desk.at("why-thresholds").inner_text()
+    frames = event["attrs"]["thresholds"]["confirm_frames"]
+    assert f"Confirm frames {frames}" in desk.at("why-thresholds").inner_text()
     assert event["attrs"]["detector"]["digest"][:12] in why.inner_text()
     assert desk.at("why-rerun").get_attribute("data-same") in ("true", "null")
