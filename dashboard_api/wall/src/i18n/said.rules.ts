@@ -71,6 +71,20 @@ export const RULES_ZH: [RegExp, Make][] = [
     ([fault, seconds, rule, version, score]) =>
       scored(`“${rule}”（第 ${version} 版）：画面${FAULTS[fault!] ?? fault} ${seconds} 秒`, score),
   ],
+  // judged again
+  [
+    /^Judged again over (\d+) looks over ([\d.]+) s(?:: |, )(.+)\.$/,
+    ([looks, seconds, what], words) => `按 ${seconds} 秒内的 ${looks} 次观察重新判定：${words.said(what!)}。`,
+  ],
+  [/^the same verdict at the same look$/, () => "在同一次观察得出相同结论"],
+  [/^the rule does not raise at the last$/, () => "最后一次观察时规则未触发"],
+  [/^the rule raises at other looks$/, () => "规则在其他观察时触发"],
+  [/^the direction is (\w+)$/, ([direction], words) => `方向为${words.say("direction", direction)}`],
+  [/^the figures differ: (.+)$/, ([figures]) => `数值不同：${figures}`],
+  [/^Judged again, the schedule is not in force at (.+)\.$/, ([at]) => `重新判定：${at} 不在生效时间内。`],
+  [/^The event carries no evidence: it cannot be judged again\.$/, () => "此事件没有保存依据，无法重新判定。"],
+  [/^Events of kind (.+) cannot be judged again\.$/, ([kind], words) => `“${words.say("rule", kind!.replaceAll(" ", "_"))}”事件无法重新判定。`],
+  [/^The evidence cannot be read: (.+)$/, ([what]) => `依据无法读取：${what}`],
   [
     /^([\d.e+]+) to ([\d.e+]+) (s|m|deg|km\/h|objects|heights), has (\S+)$/,
     ([least, most, unit, has]) => `应为 ${least} 至 ${most} ${UNITS[unit!]}，现为 ${has}`,

@@ -213,7 +213,7 @@ describe("a rule in few words", () => {
       "Time inside 20 s (car 60 s) · May be away 2 s",
     );
     expect(paramName("dwell_s.car", zh)).toBe("停留时间 (轿车)");
-    expect([unitOf("limit_kmh.car"), unitOf("heading_deg"), unitOf("count_min")]).toEqual(["km/h", "deg", ""]);
+    expect(["limit_kmh.car", "kmh", "heading_deg", "count_min"].map(unitOf)).toEqual(["km/h", "km/h", "deg", ""]);
   });
 });
 
@@ -224,6 +224,9 @@ describe("what the server says of rules", () => {
     expect(zh.said("10 or more were in 'Square' (version 1) for 5 s")).toBe("“Square”（第 1 版）内有 10 个以上目标，持续 5 秒");
     expect(zh.said("the picture was covered for 3 s, says 'Eye' (version 1)")).toBe("“Eye”（第 1 版）：画面被遮挡 3 秒");
     expect(zh.said("1 to 86400 s, has 0")).toBe("应为 1 至 86400 秒，现为 0");
+    expect(zh.said("Judged again over 27 looks over 20.2 s: the same verdict at the same look.")).toBe(
+      "按 20.2 秒内的 27 次观察重新判定：在同一次观察得出相同结论。",
+    );
     expect(zh.said("3 points, has 2")).toBe("应有 3 个点，现有 2 个");
     expect(zh.said("Inside for so long is loitering.")).toBe("停留达到此时间即为徘徊。");
   });

@@ -36,7 +36,7 @@ export function numbersText(rule: Pick<Rule, "params">, known: readonly RulePara
 
 /** The unit that a number's name ends with, as the API writes them. */
 export function unitOf(name: string): string {
-  const found = /_(s|m|deg|kmh)(?:\.|$)/.exec(name)?.[1] ?? "";
+  const found = /(?:^|_)(s|m|deg|kmh)(?:\.|$)/.exec(name)?.[1] ?? "";
   return found === "kmh" ? "km/h" : found;
 }
 

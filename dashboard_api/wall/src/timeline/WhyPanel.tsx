@@ -58,22 +58,26 @@ function Figure({ event, rule }: { event: EventItem; rule: Rule }) {
 function ruleFacts(event: EventItem, rule: Rule, words: Words): Item[] {
   const { t, say } = words;
   const thresholds = { ...rule.params, ...((event.attrs.thresholds ?? {}) as Document) };
+  const { measured } = event.attrs;
   const direction = typeof event.attrs.direction === "string" ? ` · ${say("direction", event.attrs.direction)}` : "";
   return [
     [t("fact.rule"), `${rule.name} · ${say("rule", rule.kind)} · ${t("rules.version", { version: rule.version })}`],
     [t("why.geometry"), `${whatCounts(rule, words)}${direction}`],
     [t("why.schedule"), scheduleText(rule.schedule, words)],
-    [t("why.thresholds"), <Thresholds key="thresholds" values={thresholds} />],
+    [t("why.thresholds"), <Numbers key="thresholds" values={thresholds} testId="why-thresholds" />],
+    ...(typeof measured === "object" && measured !== null && Object.keys(measured).length > 0
+      ? ([[t("why.measured"), <Numbers key="measured" values={measured as Document} testId="why-measured" />]] as Item[])
+      : []),
   ];
 }
 
-function Thresholds({ values }: { values: Document }) {
+function Numbers({ values, testId }: { values: Document; testId: string }) {
   const words = useWords();
   const lines = Object.entries(values).map(([name, value]) => {
     const said = typeof value === "number" ? quantity(value, unitOf(name), words) : detailText(value, words);
     return `${paramName(name, words)} ${said}`;
   });
-  return <span data-testid="why-thresholds">{lines.join(" · ") || "–"}</span>;
+  return <span data-testid={testId}>{lines.join(" · ") || "–"}</span>;
 }
 
 /** A detector's name, how it ran, and the digest of its weights, which says exactly which they were. */
@@ -152,11 +156,18 @@ function RerunSaid({ rerun }: { rerun: Rerun | null | undefined }) {
           <summary className="dim small">{t("why.steps", { count: steps.length })}</summary>
           <ol className="why-steps">
             {steps.map((step, index) => (
-              <li key={index}>{detailText(step, words)}</li>
+              <li key={index}>{stepText(step, words)}</li>
             ))}
           </ol>
         </details>
       )}
     </div>
   );
+}
+
+/** One look: how long before the event, and what the rule knew after it. */
+function stepText(step: unknown, words: Words): string {
+  if (typeof step !== "object" || step === null || !("time_s" in step)) return detailText(step, words);
+  const { time_s, ...rest } = step;
+  return `${Number(time_s).toFixed(2)} ${words.say("units", "s")} · ${detailText(rest, words)}`;
 }
