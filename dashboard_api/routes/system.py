@@ -77,6 +77,7 @@ def status(here: Here, access: Allowed) -> dict[str, Any]:
         "name": here.site.name,
         "version": version(),
         "now": instant(here.clock.utc_now()),
+        "timezone": here.site.timezone,
     }
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from dashboard_api.schemas.base import Answer, Page, Utc
 
 
@@ -38,6 +40,7 @@ class Status(Ready):
     name: str
     version: str
     now: Utc
+    timezone: str = Field(description="IANA name; schedules of rules are in it.")
 
 
 class AuditItem(Answer):

@@ -42,7 +42,8 @@ def test_ready_when_every_kind_of_part_beats(world: World) -> None:
         "api-1": "up",
         "broker": "down",
     }
-    assert world.as_("operator").get("/api/v1/status").json()["name"] == "test site"
+    told = world.as_("operator").get("/api/v1/status").json()
+    assert (told["name"], told["timezone"]) == ("test site", "UTC")
 
 
 def test_strangers_are_not_told_details(world: World) -> None:

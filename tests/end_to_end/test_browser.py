@@ -183,8 +183,8 @@ def test_engineer_adds_a_camera_and_a_unit(demo: DemoProcess, seats: Seats) -> N
     desk.at("camera-save").click()
     desk.at("camera-live", state="playing").wait_for()
     desk.plays("camera-live")
-    draw(desk, "rule-add-zone", "yard zone", [(0.2, 0.3), (0.8, 0.3), (0.8, 0.9)])
-    draw(desk, "rule-add-wire", "yard line", [(0.5, 0.2), (0.5, 0.9)])
+    draw(desk, "intrusion", "yard zone", [(0.2, 0.3), (0.8, 0.3), (0.8, 0.9)])
+    draw(desk, "line_crossing", "yard line", [(0.5, 0.2), (0.5, 0.9)])
     assert {rule["kind"] for rule in demo.client("engineer").get(f"/api/v1/cameras/{camera}/rules")["items"]} == {
         "intrusion",
         "line_crossing",
@@ -201,8 +201,9 @@ def test_engineer_adds_a_camera_and_a_unit(demo: DemoProcess, seats: Seats) -> N
     assert secret not in desk.page.content()
 
 
-def draw(desk: Seat, button: str, name: str, points: list[tuple[float, float]]) -> None:
-    desk.at(button).click()
+def draw(desk: Seat, kind: str, name: str, points: list[tuple[float, float]]) -> None:
+    desk.at("rule-add").click()
+    desk.at(f"rule-add-{kind}").click()
     desk.at("rule-name").fill(name)
     desk.at("drawing").scroll_into_view_if_needed()
     for number, (x, y) in enumerate(points, 1):

@@ -7,6 +7,7 @@ import "./styles/pages.css";
 import "./styles/wall.css";
 import "./styles/pane.css";
 import "./styles/media.css";
+import "./styles/rules.css";
 import "./styles/timeline.css";
 import "./styles/patrol.css";
 import "./styles/publish.css";

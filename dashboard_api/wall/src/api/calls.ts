@@ -23,6 +23,8 @@ import type {
   PublishToken,
   Readiness,
   Rule,
+  RuleBody,
+  RuleKindItem,
   Status,
   Timeline,
   Unit,
@@ -93,9 +95,10 @@ export const presets = (camera_id: string) => call<{ items: Preset[] }>(`cameras
 export const turn = (camera_id: string, preset: string) =>
   call<void>(`cameras/${id(camera_id)}/turn`, { method: "POST", body: { preset } });
 export const rules = (camera_id: string) => all<Rule>(`cameras/${id(camera_id)}/rules`);
-export const addRule = (camera_id: string, body: unknown) =>
+export const ruleKinds = () => all<RuleKindItem>("rule-kinds");
+export const addRule = (camera_id: string, body: RuleBody) =>
   call<Rule>(`cameras/${id(camera_id)}/rules`, { method: "POST", body });
-export const changeRule = (camera_id: string, rule: number, body: unknown) =>
+export const changeRule = (camera_id: string, rule: number, body: RuleBody) =>
   call<Rule>(`cameras/${id(camera_id)}/rules/${rule}`, { method: "PUT", body });
 export const removeRule = (camera_id: string, rule: number) =>
   call<void>(`cameras/${id(camera_id)}/rules/${rule}`, { method: "DELETE" });

@@ -20,6 +20,12 @@ export class ApiError extends Error {
   field(name: string): string | undefined {
     return this.problem.errors?.find((error) => error.pointer.split("/").pop() === name)?.detail;
   }
+
+  /** What is wrong at a place such as `schedule.0.start` or `params.dwell_s.person`, and nowhere else. */
+  at(place: string): string | undefined {
+    const wanted = `/${place.replaceAll(".", "/")}`;
+    return this.problem.errors?.find((error) => error.pointer.replaceAll(".", "/") === wanted)?.detail;
+  }
 }
 
 /** No answer at all: the network or the API is away. */

@@ -2747,6 +2747,11 @@ export interface components {
              * Format: date-time
              */
             now: string;
+            /**
+             * Timezone
+             * @description IANA name; schedules of rules are in it.
+             */
+            timezone: string;
         };
         /** Step */
         Step: {

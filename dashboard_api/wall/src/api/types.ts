@@ -42,6 +42,12 @@ export type PublishToken = Schemas["PublishToken"];
 export type CameraState = Schemas["CameraStateItem"];
 export type Camera = Schemas["CameraItem"];
 export type Rule = Schemas["RuleItem"];
+export type RuleKind = Rule["kind"];
+export type RuleWindow = Schemas["WindowShape"];
+export type RuleKindItem = Schemas["RuleKindItem"];
+export type RuleShape = RuleKindItem["shape"];
+export type RuleParam = Schemas["ParamItem"];
+export type RuleBody = Required<Schemas["RuleInput"]>;
 export type Probe = Required<Schemas["ProbeAnswer"]>;
 export type Discovery = Schemas["DiscoverAnswer"];
 export type Discovered = Schemas["DiscoveredItem"];
@@ -59,7 +65,13 @@ export type AuditRow = Schemas["AuditItem"];
 export type Part = Schemas["PartItem"];
 export type Readiness = Schemas["Ready"];
 export type Status = Schemas["Status"];
-export type Why = Schemas["Why"];
+/** The stored track judged once more by the stored rule; null: this cannot be done. */
+export interface Rerun {
+  same: boolean | null;
+  text: string;
+  steps?: unknown[];
+}
+export type Why = Schemas["Why"] & { rerun?: Rerun | null };
 export type Timeline = Omit<Schemas["Timeline"], "tracks"> & { tracks: TimelineTrack[] };
 export type TimelineTrack = Omit<Schemas["TimelineTrack"], "items"> & {
   items: Ranked<Schemas["TimelineTrack"]["items"][number]>[];

@@ -7,7 +7,8 @@ import { useCan } from "../app/session";
 import { useWords } from "../i18n";
 import { ErrorText } from "../ui/bits";
 import { useForm } from "../ui/useForm";
-import { Drawing, enoughPoints, type Point } from "./Drawing";
+import { enoughPoints, type Point } from "../rules/geometry";
+import { Drawing } from "./Drawing";
 
 /** Parts of the picture that nobody gets: drawn here, painted before recording, analytics and viewers. */
 export function MasksPanel({ camera }: { camera: Camera }) {
@@ -35,10 +36,18 @@ export function MasksPanel({ camera }: { camera: Camera }) {
             picture={picture}
             points={points}
             kind="intrusion"
-            others={masks.map((polygon, at) => ({ id: at, kind: "intrusion", points: polygon, name: t("masks.one", { number: at + 1 }) }))}
+            shape="polygon"
+            others={masks.map((polygon, at) => ({
+              id: at,
+              kind: "intrusion",
+              points: polygon,
+              name: t("masks.one", { number: at + 1 }),
+              direction: "both",
+              params: {},
+            }))}
             onChange={setPoints}
           />
-          <p className="dim">{t("rules.draw_zone")}</p>
+          <p className="dim">{t("draw.polygon")}</p>
         </>
       )}
       {masks.length > 0 && (
@@ -81,7 +90,7 @@ export function MasksPanel({ camera }: { camera: Camera }) {
               <Button
                 size="xs"
                 loading={form.busy}
-                disabled={points.length < enoughPoints("intrusion")}
+                disabled={points.length < enoughPoints("polygon")}
                 onClick={() => void write([...masks, points])}
                 data-testid="mask-save"
               >

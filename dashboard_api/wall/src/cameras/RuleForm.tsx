@@ -1,42 +1,40 @@
 import { Button, NumberInput, Select, Switch, TextInput } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
 import * as calls from "../api/calls";
-import type { Rule } from "../api/types";
+import type { Rule, RuleKindItem } from "../api/types";
 import { useWords } from "../i18n";
+import { bodyOf, type Draft, draftOf, valueOf } from "../rules/form";
+import { enoughPoints, mostPoints, nextPoint } from "../rules/geometry";
+import { FaultChecks, LabelsInput } from "../rules/LabelsInput";
+import { ParamFields, Unit } from "../rules/ParamFields";
+import { ScheduleEditor } from "../rules/ScheduleEditor";
 import { ErrorText } from "../ui/bits";
 import { useForm } from "../ui/useForm";
-import { Drawing, enoughPoints, mostPoints, type Point } from "./Drawing";
+import { Drawing, type Heading } from "./Drawing";
 
 interface Props {
   camera: string;
+  kind: RuleKindItem;
   rule: Partial<Rule>;
   others: readonly Rule[];
   picture: string | null;
   onDone: () => void;
 }
 
-export function RuleForm({ camera, rule, others, picture, onDone }: Props) {
+/** A new rule or the next version of one: its drawing, what counts, its numbers, when it is in force. */
+export function RuleForm({ camera, kind, rule, others, picture, onDone }: Props) {
   const { t, say } = useWords();
-  const kind = rule.kind ?? "intrusion";
-  const [points, setPoints] = useState<Point[]>(rule.points ?? []);
-  const form = useForm({
-    name: rule.name ?? "",
-    labels: (rule.labels ?? ["person"]).join(", "),
-    direction: (rule.direction ?? "both") as string,
-    confirm_frames: rule.confirm_frames ?? 3,
-    cool_down_s: rule.cool_down_s ?? 30,
-    min_score: rule.min_score ?? 0,
-    enabled: rule.enabled ?? true,
-  });
-  const { values } = form;
+  const [draft, setDraft] = useState<Draft>(() => draftOf(rule, kind));
+  const form = useForm({});
   const top = useRef<HTMLFormElement>(null);
   useEffect(() => {
     // braces: newer browsers answer a promise, which must not become the effect's clean-up
     void top.current?.scrollIntoView({ block: "nearest" });
   }, []);
+  const set = (change: Partial<Draft>): void => setDraft((old) => ({ ...old, ...change }));
   const save = (): Promise<void> =>
     form.submit(async () => {
-      const body = { ...values, kind, points, labels: values.labels.split(/[,，]/).map((one) => one.trim()).filter(Boolean) };
+      const body = bodyOf(draft, kind);
       if (rule.id === undefined) await calls.addRule(camera, body);
       else await calls.changeRule(camera, rule.id, body);
       onDone();
@@ -47,70 +45,116 @@ export function RuleForm({ camera, rule, others, picture, onDone }: Props) {
       await calls.removeRule(camera, rule.id);
       onDone();
     });
+  const number = (name: string): number => valueOf(draft.numbers, kind.params, name);
+  const heading: Heading = {
+    deg: number("heading_deg"),
+    tolerance: number("tolerance_deg"),
+    onTurn: (deg) =>
+      setDraft((old) => ({
+        ...old,
+        numbers: { ...old.numbers, all: { ...old.numbers.all, heading_deg: String(deg) } },
+      })),
+  };
+  const edges = [
+    t("rules.edge_width", { metres: number("width_m") }),
+    t("rules.edge_length", { metres: number("length_m") }),
+  ] as const;
   return (
     <form
       ref={top}
-      className="dialog"
+      className="dialog rule-form"
+      data-kind={kind.kind}
+      data-testid="rule-form"
       onSubmit={(event) => {
         event.preventDefault();
         void save();
       }}
     >
-      <Drawing picture={picture} points={points} kind={kind} others={others} onChange={setPoints} />
-      <div style={{ display: "flex", gap: 10, alignItems: "center" }}>
-        <span className="dim" style={{ flex: 1 }}>
-          {kind === "intrusion" ? t("rules.draw_zone") : t("rules.draw_wire")}
-        </span>
-        {points.length < mostPoints(kind) && (
+      <p className="rule-what">{say("what", kind.kind)}</p>
+      <Drawing
+        picture={picture}
+        points={draft.points}
+        kind={kind.kind}
+        shape={kind.shape}
+        others={others}
+        {...(kind.shape === "line" && { direction: draft.direction })}
+        {...(kind.kind === "wrong_way" && { heading })}
+        {...(kind.shape === "quad" && { edges })}
+        onChange={(points) => set({ points })}
+      />
+      <div className="draw-foot">
+        <span className="dim">{say("draw", kind.shape)}</span>
+        {draft.points.length > 0 && (
+          <button type="button" className="chip" onClick={() => set({ points: [] })} data-testid="rule-clear-points">
+            {t("rules.clear_points")}
+          </button>
+        )}
+        {draft.points.length < mostPoints(kind.shape) && (
           <button
             type="button"
             className="chip"
-            onClick={() => setPoints([...points, nextPoint(points)])}
+            onClick={() => set({ points: [...draft.points, nextPoint(draft.points)] })}
             data-testid="rule-add-point"
           >
             {t("rules.add_point")}
           </button>
         )}
       </div>
+      {form.errorAt("points") && (
+        <p className="field-error" data-testid="rule-points-error">
+          {form.errorAt("points")}
+        </p>
+      )}
       <div className="form-grid">
-        <TextInput label={t("rules.name")} required data-testid="rule-name" {...form.text("name")} />
-        <TextInput label={t("rules.labels")} description={t("rules.labels_hint")} data-testid="rule-labels" {...form.text("labels")} />
-        {kind === "line_crossing" && (
+        <TextInput
+          label={t("rules.name")}
+          required
+          value={draft.name}
+          onChange={(event) => set({ name: event.currentTarget.value })}
+          error={form.errorAt("name")}
+          data-testid="rule-name"
+        />
+        {kind.labels.length > 0 ? (
+          <FaultChecks
+            faults={kind.labels}
+            labels={draft.labels}
+            onChange={(labels) => set({ labels })}
+            error={form.errorAt("labels")}
+          />
+        ) : (
+          <LabelsInput labels={draft.labels} onChange={(labels) => set({ labels })} error={form.errorAt("labels")} />
+        )}
+        {kind.shape === "line" && (
           <Select
             label={t("rules.direction")}
             allowDeselect={false}
-            value={values.direction}
-            data={["both", "left_to_right", "right_to_left"].map((value) => ({ value, label: say("direction", value) }))}
-            onChange={(value) => form.set("direction", value ?? "both")}
+            value={draft.direction}
+            data={(["both", "left_to_right", "right_to_left"] as const).map((value) => ({
+              value,
+              label: say("direction", value),
+            }))}
+            onChange={(direction) => set({ direction: direction ?? "both" })}
             data-testid="rule-direction"
           />
         )}
-        <NumberInput
-          label={t("rules.confirm")}
-          min={1}
-          max={250}
-          value={values.confirm_frames}
-          onChange={(value) => form.set("confirm_frames", Number(value) || 1)}
-        />
-        <NumberInput
-          label={t("rules.cool_down")}
-          min={0}
-          value={values.cool_down_s}
-          onChange={(value) => form.set("cool_down_s", Number(value) || 0)}
-        />
-        <NumberInput
-          label={t("rules.min_score")}
-          min={0}
-          max={1}
-          step={0.05}
-          value={values.min_score}
-          onChange={(value) => form.set("min_score", Number(value) || 0)}
-        />
       </div>
+      <ParamFields
+        params={kind.params}
+        numbers={draft.numbers}
+        labels={draft.labels}
+        onChange={(numbers) => set({ numbers })}
+        errorAt={form.errorAt}
+      />
+      <ScheduleEditor
+        windows={draft.schedule}
+        onChange={(schedule) => set({ schedule })}
+        errorAt={form.errorAt}
+      />
+      <More draft={draft} set={set} errorAt={form.errorAt} />
       <Switch
         label={t("common.enabled")}
-        checked={values.enabled}
-        onChange={(event) => form.set("enabled", event.currentTarget.checked)}
+        checked={draft.enabled}
+        onChange={(event) => set({ enabled: event.currentTarget.checked })}
       />
       <ErrorText error={form.error} />
       <div className="dialog-foot">
@@ -122,10 +166,15 @@ export function RuleForm({ camera, rule, others, picture, onDone }: Props) {
             <span className="space" />
           </>
         )}
-        <Button variant="default" onClick={onDone}>
+        <Button variant="default" onClick={onDone} data-testid="rule-cancel">
           {t("common.cancel")}
         </Button>
-        <Button type="submit" loading={form.busy} disabled={points.length < enoughPoints(kind)} data-testid="rule-save">
+        <Button
+          type="submit"
+          loading={form.busy}
+          disabled={draft.points.length < enoughPoints(kind.shape)}
+          data-testid="rule-save"
+        >
           {t("common.save")}
         </Button>
       </div>
@@ -133,13 +182,51 @@ export function RuleForm({ camera, rule, others, picture, onDone }: Props) {
   );
 }
 
-/** By keyboard, points come one after the other around the middle, to be moved from there. */
-function nextPoint(points: readonly Point[]): Point {
-  const corners: Point[] = [
-    [0.3, 0.3],
-    [0.7, 0.3],
-    [0.7, 0.7],
-    [0.3, 0.7],
-  ];
-  return corners[points.length] ?? [0.5, 0.5];
+interface MoreProps {
+  draft: Draft;
+  set: (change: Partial<Draft>) => void;
+  errorAt: (place: string) => string | undefined;
+}
+
+/** What every kind has and few change; it opens by itself where something in it is wrong. */
+function More({ draft, set, errorAt }: MoreProps) {
+  const { t } = useWords();
+  const names = ["confirm_frames", "cool_down_s", "min_score"] as const;
+  const wrong = names.some((name) => errorAt(name));
+  return (
+    <details className="more" {...(wrong && { open: true })}>
+      <summary data-testid="rule-more">{t("rules.more")}</summary>
+      <div className="form-grid">
+        <NumberInput
+          label={t("rules.confirm")}
+          description={t("rules.range", { least: 1, most: 250 })}
+          clampBehavior="none"
+          value={draft.confirm_frames}
+          onChange={(confirm_frames) => set({ confirm_frames })}
+          error={errorAt("confirm_frames")}
+          data-testid="rule-confirm"
+        />
+        <NumberInput
+          label={t("rules.cool_down")}
+          description={t("rules.cool_down_hint")}
+          rightSection={<Unit unit="s" />}
+          clampBehavior="none"
+          value={draft.cool_down_s}
+          onChange={(cool_down_s) => set({ cool_down_s })}
+          error={errorAt("cool_down_s")}
+          data-testid="rule-cool-down"
+        />
+        <NumberInput
+          label={t("rules.min_score")}
+          description={t("rules.range", { least: 0, most: 1 })}
+          step={0.05}
+          clampBehavior="none"
+          value={draft.min_score}
+          onChange={(min_score) => set({ min_score })}
+          error={errorAt("min_score")}
+          data-testid="rule-min-score"
+        />
+      </div>
+    </details>
+  );
 }

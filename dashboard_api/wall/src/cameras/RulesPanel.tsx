@@ -1,37 +1,49 @@
-import { Button } from "@mantine/core";
 import { useState } from "react";
 import { BASE } from "../api/client";
 import * as calls from "../api/calls";
-import type { Camera, Rule } from "../api/types";
+import type { Camera, Rule, RuleKindItem } from "../api/types";
 import { useCan } from "../app/session";
 import { useWords } from "../i18n";
 import { useLoad } from "../live/hooks";
+import { KindMenu } from "../rules/KindMenu";
+import { KindSwatch } from "../rules/RuleLines";
+import { scheduleText } from "../rules/schedule";
+import { numbersText, whatCounts } from "../rules/text";
 import { ErrorText } from "../ui/bits";
 import { Drawing } from "./Drawing";
 import { RuleForm } from "./RuleForm";
 
 export function RulesPanel({ camera }: { camera: Camera }) {
-  const { t, say, label } = useWords();
+  const words = useWords();
+  const { t, say } = words;
   const mayRegister = useCan("register");
   const mayWatch = useCan("watch");
   const { data, error, reload } = useLoad(`rules ${camera.id}`, () => calls.rules(camera.id));
-  const [edit, setEdit] = useState<Partial<Rule> | null>(null);
+  const kinds = useLoad("rule-kinds", calls.ruleKinds);
+  const [edit, setEdit] = useState<{ rule: Partial<Rule>; kind: RuleKindItem } | null>(null);
   // asked anew whenever an editor opens, so that the drawing is over what is there now
   const [taken, setTaken] = useState(() => Date.now());
   const rules = data ?? [];
   const picture = mayWatch ? `${BASE}/cameras/${encodeURIComponent(camera.id)}/snapshot.jpg?at=${taken}` : null;
-  const open = (rule: Partial<Rule>): void => {
+  const kindOf = (rule: Rule): RuleKindItem | undefined => kinds.data?.find((kind) => kind.kind === rule.kind);
+  const open = (rule: Partial<Rule>, kind: RuleKindItem): void => {
     setTaken(Date.now());
-    setEdit(rule);
+    setEdit({ rule, kind });
   };
   if (edit) {
+    const { rule, kind } = edit;
     return (
       <section className="panel">
-        <h3>{t("camera.rules")}</h3>
+        <h3>
+          {rule.version === undefined
+            ? t("rules.new", { kind: say("rule", kind.kind) })
+            : t("rules.changing", { name: rule.name ?? "", version: rule.version })}
+        </h3>
         <RuleForm
           camera={camera.id}
-          rule={edit}
-          others={rules.filter((rule) => rule.id !== edit.id)}
+          kind={kind}
+          rule={rule}
+          others={rules.filter((one) => one.id !== rule.id)}
           picture={picture}
           onDone={() => {
             setEdit(null);
@@ -44,40 +56,58 @@ export function RulesPanel({ camera }: { camera: Camera }) {
   return (
     <section className="panel" data-testid="rules">
       <h3>{t("camera.rules")}</h3>
-      <ErrorText error={error} />
+      <ErrorText error={error ?? kinds.error} />
       {data && rules.length === 0 && <p className="dim">{t("rules.none")}</p>}
-      {rules.length > 0 && <Drawing picture={picture} points={[]} kind="intrusion" others={rules} />}
-      <table className="table">
+      {rules.some((rule) => rule.points.length > 0) && (
+        <Drawing picture={picture} points={[]} kind="intrusion" shape="picture" others={rules} />
+      )}
+      <table className="table rules-table">
         <tbody>
-          {rules.map((rule) => (
-            <tr key={rule.id} data-testid={`rule-${rule.id}`}>
-              <td className="strong">{rule.name}</td>
-              <td>{say("rule", rule.kind)}</td>
-              <td>{rule.labels.map(label).join(", ") || t("common.all")}</td>
-              <td>{rule.kind === "line_crossing" ? say("direction", rule.direction) : ""}</td>
-              <td className="dim">
-                {t("rules.version", { version: rule.version })}
-                {rule.enabled ? "" : ` · ${t("rules.disabled")}`}
-              </td>
-              {mayRegister && (
-                <td className="num">
-                  <button type="button" className="text-button" onClick={() => open(rule)} data-testid={`rule-change-${rule.id}`}>
-                    {t("common.change")}
-                  </button>
+          {rules.map((rule) => {
+            const kind = kindOf(rule);
+            return (
+              <tr key={rule.id} data-testid={`rule-${rule.id}`} data-enabled={rule.enabled}>
+                <td className="swatch">
+                  <KindSwatch kind={rule.kind} />
                 </td>
-              )}
-            </tr>
-          ))}
+                <td>
+                  <b>{rule.name}</b>
+                  <span className="dim below">
+                    {say("rule", rule.kind)}
+                    {rule.kind === "line_crossing" && ` · ${say("direction", rule.direction)}`}
+                  </span>
+                </td>
+                <td>
+                  {whatCounts(rule, words)}
+                  <span className="dim below">{kind && numbersText(rule, kind.params, words)}</span>
+                </td>
+                <td data-testid={`rule-schedule-${rule.id}`}>{scheduleText(rule.schedule, words)}</td>
+                <td className="dim keep">
+                  {t("rules.version", { version: rule.version })}
+                  {!rule.enabled && <span className="below">{t("rules.disabled")}</span>}
+                </td>
+                {mayRegister && (
+                  <td className="num keep">
+                    {kind && (
+                      <button
+                        type="button"
+                        className="text-button"
+                        onClick={() => open(rule, kind)}
+                        data-testid={`rule-change-${rule.id}`}
+                      >
+                        {t("common.change")}
+                      </button>
+                    )}
+                  </td>
+                )}
+              </tr>
+            );
+          })}
         </tbody>
       </table>
       {mayRegister && (
         <div className="dialog-foot" style={{ marginTop: 10 }}>
-          <Button size="xs" variant="default" onClick={() => open({ kind: "intrusion" })} data-testid="rule-add-zone">
-            {t("rules.add_zone")}
-          </Button>
-          <Button size="xs" variant="default" onClick={() => open({ kind: "line_crossing" })} data-testid="rule-add-wire">
-            {t("rules.add_wire")}
-          </Button>
+          <KindMenu kinds={kinds.data ?? []} onChoose={(kind) => open({}, kind)} />
         </div>
       )}
     </section>

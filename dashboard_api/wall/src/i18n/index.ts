@@ -9,6 +9,7 @@ import * as kinds from "./kinds";
 import { actionInChinese, keyInChinese, labelInChinese, saidInChinese, spaced } from "./said";
 import * as onvif from "./onvif";
 import * as publish from "./publish";
+import * as rules from "./rules";
 import * as sheets from "./sheets";
 import * as wall from "./wall";
 
@@ -21,6 +22,7 @@ const en = {
   ...onvif.en,
   ...publish.en,
   ...sheets.en,
+  ...rules.en,
 };
 export type Key = keyof typeof en;
 const zh: Record<Key, string> = {
@@ -32,6 +34,7 @@ const zh: Record<Key, string> = {
   ...onvif.zh,
   ...publish.zh,
   ...sheets.zh,
+  ...rules.zh,
 };
 
 export const DICTIONARIES: Record<Language, Record<Key, string>> = { en, "zh-CN": zh };

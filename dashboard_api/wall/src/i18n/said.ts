@@ -2,6 +2,7 @@
 // language gets them by pattern; what no pattern knows is shown as it came.
 
 import type { Words } from ".";
+import { RULES_ZH, ruleTextInChinese } from "./said.rules";
 import { SHEETS_ZH } from "./said.sheets";
 import { ACTIONS_ZH, KEYS_ZH, LABELS_ZH, NOUNS_ZH } from "./said.words";
 
@@ -126,7 +127,9 @@ const ZH: [RegExp, Make][] = [
 ];
 
 export function saidInChinese(text: string, words: Words): string {
-  for (const [pattern, make] of [...ZH, ...SHEETS_ZH]) {
+  const whole = ruleTextInChinese(text);
+  if (whole) return whole;
+  for (const [pattern, make] of [...ZH, ...SHEETS_ZH, ...RULES_ZH]) {
     const match = pattern.exec(text);
     const made = match && make(match.slice(1), words);
     if (made) return made;

@@ -3,8 +3,9 @@ import { follow } from "../app/router";
 import { useWords } from "../i18n";
 import { useLive, useLoad } from "../live/hooks";
 import { ErrorText, Facts, Moment, PriorityMark } from "../ui/bits";
-import { detailText, labelOf } from "../ui/detail";
+import { labelOf } from "../ui/detail";
 import { sourceName } from "../wall/names";
+import { WhyPanel } from "./WhyPanel";
 
 /** The facts of one event, its three times kept apart, and why it fired. */
 export function EventFacts({ id }: { id: string }) {
@@ -15,7 +16,6 @@ export function EventFacts({ id }: { id: string }) {
   const why = useLoad(`why ${id}`, () => calls.why(id)).data;
   if (!event) return <ErrorText error={error} />;
   const label = labelOf(event, words);
-  const rule = why?.rule ? `${why.rule.name} · ${t("rules.version", { version: why.rule.version })}` : null;
   return (
     <section data-testid="event-facts" data-event={id}>
       <h2 className="facts-title">
@@ -47,22 +47,7 @@ export function EventFacts({ id }: { id: string }) {
       <h3 className="section-title" style={{ marginTop: 12 }}>
         {t("timeline.why")}
       </h3>
-      <div data-testid="event-why">
-        <p style={{ margin: "0 0 6px" }}>{words.said(why?.because) || t("timeline.no_why")}</p>
-        {why && (
-          <Facts
-            items={[
-              ...(rule ? ([[t("fact.rule"), rule]] as [string, React.ReactNode][]) : []),
-              ...Object.entries(why.detector ?? {}).map(
-                ([key, value]) => [words.key(key), detailText(value, words)] as [string, React.ReactNode],
-              ),
-              ...Object.entries(why.message ?? {}).map(
-                ([key, value]) => [words.key(key), detailText(value, words)] as [string, React.ReactNode],
-              ),
-            ]}
-          />
-        )}
-      </div>
+      <WhyPanel event={event} why={why} />
     </section>
   );
 }

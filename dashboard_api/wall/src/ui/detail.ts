@@ -38,11 +38,23 @@ export function objectText(object: string, words: Words): string {
 
 type Labelled = Pick<EventItem, "kind" | "label"> & Partial<Pick<EventItem, "score" | "source_kind">>;
 
-const SEEN = new Set(["intrusion", "line_crossing"]);
+const SEEN = new Set([
+  "intrusion",
+  "line_crossing",
+  "loitering",
+  "wrong_way",
+  "speeding",
+  "crowd",
+  "left_object",
+  "removed_object",
+]);
+
+const FAULT = /^(covered|defocused|moved|frozen|black)$/;
 
 /** What was seen and how surely; a unit's label only repeats its kind. */
 export function labelOf(event: Labelled, words: Words): string {
   if (!event.label || event.source_kind === "unit") return "";
+  if (event.kind === "camera_tamper" && FAULT.test(event.label)) return words.say("fault", event.label);
   if (!SEEN.has(event.kind)) return event.kind.startsWith("camera_") ? words.said(event.label) : "";
   const name = words.label(event.label);
   return typeof event.score === "number" ? `${name} ${Math.round(event.score * 100)}%` : name;

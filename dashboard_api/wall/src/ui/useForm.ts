@@ -16,6 +16,8 @@ export interface Form<T extends Values> {
     error: string | undefined;
   };
   fieldError: (name: string) => string | undefined;
+  /** as `fieldError`, of one place in lists and tables: `schedule.0.start` */
+  errorAt: (place: string) => string | undefined;
   /** somebody else changed it meanwhile: take what they changed, keep what was changed here */
   rebase: (fresh: T) => void;
   submit: (action: () => Promise<void>) => Promise<void>;
@@ -34,6 +36,7 @@ export function useForm<T extends Values>(start: T): Form<T> {
     busy,
     error,
     fieldError,
+    errorAt: (place) => (error instanceof ApiError && said(error.at(place))) || undefined,
     set: (name, value) => setValues((old) => ({ ...old, [name]: value })),
     text: (name) => ({
       value: String(values[name] ?? ""),
