@@ -5,7 +5,7 @@ box, must be where the rule says, and once it has raised a rule it raises it aga
 ``cool_down_s`` have passed.
 """
 
-from analytics.rules.book import RuleBook
+from analytics.rules.book import JUDGED, RuleBook
 from analytics.rules.family import Armed, Verdict
 
-__all__ = ["Armed", "RuleBook", "Verdict"]
+__all__ = ["JUDGED", "Armed", "RuleBook", "Verdict"]

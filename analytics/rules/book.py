@@ -147,9 +147,7 @@ class RuleBook:
         if verdicts:
             ids = self.memory.ids
             places = {id(rule): place for place, rule in enumerate(self.rules)}
-            raised = [
-                (places[id(one.rule)], None if one.index is None else int(ids[one.index])) for one in verdicts
-            ]
+            raised = [(places[id(one.rule)], None if one.index is None else int(ids[one.index])) for one in verdicts]
         self.journal.note(
             Noted(
                 time_s, self.memory.ids, box, anchor, class_id, tracks.score.copy(), seen.copy(), moved, resting,
@@ -165,9 +163,7 @@ class RuleBook:
         if verdict.index is None:
             said = self.journal.of_crowd(place, place - self.families[family].place.start)
         else:
-            said = self.journal.of_track(
-                int(self.memory.ids[verdict.index]), place, family, self.families, self.labels
-            )
+            said = self.journal.of_track(int(self.memory.ids[verdict.index]), place, family, self.families, self.labels)
         calendar = None if at is None or self.calendar is None else self.calendar.facts(at)
         said.update(size_px=list(self._size_px), tells_classes=self.tells_classes, calendar=calendar)
         found: dict[str, Any] = said

@@ -1,6 +1,6 @@
 """Many are in a zone at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -90,5 +90,5 @@ class Crowd(Family):
             for mine, theirs in columns:
                 values[mine] = other.standing[name][theirs]
 
-    def inherit(self, row: int, old: Mapping[str, NDArray[Any]], born_s: float, since_s: float, *, parked: bool) -> None:
+    def inherit(self, row: int, old: Row, born_s: float, since_s: float, *, parked: bool) -> None:
         """Do nothing: a track under a new number is counted when it is seen."""

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analytics.detections import Floats, overlaps
+from analytics.rules.family import Row
 
 INHERIT_S = 5.0
 """A track that starts so soon after, and where, another one ended is the same object."""
@@ -22,9 +21,6 @@ PARKED_OTHER_IOU = 0.6
 """... it must be so much in it."""
 ENDED_MOST = 256
 """Of one camera; the oldest are forgotten first."""
-
-Row = dict[str, NDArray[Any]]
-"""What one kind of rules remembers of one track."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ REST_S = 4.0
 NEVER = -1e18
 
 Table = NDArray[np.float64]
+Row = dict[str, NDArray[Any]]
+"""What one kind of rules remembers of one track."""
 Rows = slice | Ints
 """Which tracks a look has seen; a slice where that is all of them."""
 
@@ -133,7 +135,7 @@ class Family(ABC):
         """Forget the tracks: the picture is another one."""
         self.table = self.blank(0)
 
-    def row(self, row: int) -> dict[str, NDArray[Any]]:
+    def row(self, row: int) -> Row:
         """Return a copy of what is remembered of one track."""
         return {name: values[row].copy() for name, values in self.table.items()}
 
@@ -153,7 +155,7 @@ class Family(ABC):
         told = "fired_s" in self.table and bool((self.table["fired_s"][row] > NEVER).any())
         return told or (bool(self.stays) and bool((self.table[self.stays][row] > NEVER).any()))
 
-    def inherit(self, row: int, old: Mapping[str, NDArray[Any]], born_s: float, since_s: float, *, parked: bool) -> None:
+    def inherit(self, row: int, old: Row, born_s: float, since_s: float, *, parked: bool) -> None:
         """Go on with what an ended track had; it is the same object under a new number."""
         table = self.table
         if "raised" in table:

@@ -107,7 +107,13 @@ class Journal:
                 said += [*noted.anchor[row].tolist(), *noted.xyxy[row].tolist()]
                 said += [names.setdefault(label, len(names)), float(noted.score[row]), int(noted.moved[row])]
             looks.append(said)
-        return {"columns": list(SEEN_COLUMNS), "labels": list(names), "before": before, "looks": looks, "raised": raised}
+        return {
+            "columns": list(SEEN_COLUMNS),
+            "labels": list(names),
+            "before": before,
+            "looks": looks,
+            "raised": raised,
+        }
 
     def _before(self, id: int, family: int, one: Family, column: int) -> dict[str, Any] | None:
         mark = self._marks[0]

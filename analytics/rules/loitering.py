@@ -1,10 +1,9 @@
 """Somebody stays in a zone."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analytics.detections import Mask
 from analytics.rules.family import NEVER, Family, Field, Look, Verdict, pairs
@@ -69,7 +68,7 @@ class Loitering(Family):
             # a parked car behind a lorry is still the same stay to whoever was told of it
             self.table["raised"] &= ~(over & ~resting)
 
-    def inherit(self, row: int, old: Mapping[str, NDArray[Any]], born_s: float, since_s: float, *, parked: bool) -> None:
+    def inherit(self, row: int, old: Row, born_s: float, since_s: float, *, parked: bool) -> None:
         super().inherit(row, old, born_s, since_s, parked=parked)
         stays = (old["since_s"] > NEVER) & (since_s <= self._grace_s)
         self.table["since_s"][row] = np.where(stays, old["since_s"], self.table["since_s"][row])

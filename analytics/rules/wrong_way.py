@@ -1,11 +1,10 @@
 """Somebody goes against the way of a zone."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analytics.detections import Mask
 from analytics.rules.family import LEAVE_S, VISIT, Field, Look, Table, Verdict, VisitFamily
@@ -69,7 +68,7 @@ class WrongWay(VisitFamily):
             },
         )
 
-    def inherit(self, row: int, old: Mapping[str, NDArray[Any]], born_s: float, since_s: float, *, parked: bool) -> None:
+    def inherit(self, row: int, old: Row, born_s: float, since_s: float, *, parked: bool) -> None:
         super().inherit(row, old, born_s, since_s, parked=parked)
         for name in ("start", "smooth"):
             self.table[name][row] = old[name]
