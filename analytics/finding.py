@@ -32,7 +32,7 @@ class Finding:
 
 
 def finding_of(
-    verdict: Verdict, book: RuleBook, tracks: Tracks, frame: Frame, plan: Plan, spec: DetectorSpec
+    verdict: Verdict, tracks: Tracks, *, book: RuleBook, frame: Frame, plan: Plan, spec: DetectorSpec
 ) -> Finding:
     """Write down a verdict with everything that led to it; to be called before ``book`` judges the next look."""
     rule, index = verdict.rule, verdict.index

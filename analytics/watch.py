@@ -154,7 +154,10 @@ class CameraWatch:
             self.active_until_s = max(self.active_until_s, now_s + RECENT_TRACK_S)
         verdicts = self.book.judge(tracks, seen, job.frame.size_px, now_s, job.frame.captured_at)
         self.counts["findings"] += len(verdicts)
-        return [finding_of(verdict, self.book, tracks, job.frame, job.plan, self.spec) for verdict in verdicts]
+        return [
+            finding_of(verdict, tracks, book=self.book, frame=job.frame, plan=job.plan, spec=self.spec)
+            for verdict in verdicts
+        ]
 
 
 def book_of(rules: Sequence[Rule], spec: DetectorSpec, calendar: Armed | None = None) -> RuleBook:

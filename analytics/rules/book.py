@@ -157,7 +157,7 @@ class RuleBook:
         return verdicts
 
     def evidence(self, verdict: Verdict, at: datetime | None = None) -> dict[str, Any]:
-        """Return what it takes to come to ``verdict`` again, as `analytics.rerun` does; call it before the next look."""
+        """Return what it takes to come to ``verdict`` again, as `analytics.rerun` does: before the next look."""
         place = next(place for place, rule in enumerate(self.rules) if rule is verdict.rule)
         family = next(number for number, one in enumerate(self.families) if place < one.place.stop)
         if verdict.index is None:

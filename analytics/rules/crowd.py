@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.detections import Ints, Mask
-from analytics.rules.family import NEVER, Family, Field, Look, Verdict
+from analytics.rules.family import NEVER, Family, Field, Look, Row, Verdict
 from analytics.zones import inside, outlines
 from models.rule import Rule, RuleKind
 

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.detections import Floats, Ints, Mask
-from analytics.rules.ended import Row
-from analytics.rules.family import Family
+from analytics.rules.family import Family, Row
 
 MARK_EVERY = 32
 EVIDENCE_BYTES_MAX = 16 * 1024
@@ -126,7 +125,8 @@ class Journal:
 
     def of_crowd(self, place: int, column: int) -> Any:
         """Return the counts of one rule of kind crowd, and what it remembered before them."""
-        looks, raised = [], []
+        looks: list[list[Any]] = []
+        raised: list[int] = []
         for noted in self._looks:
             if (place, None) in noted.raised:
                 raised.append(len(looks))

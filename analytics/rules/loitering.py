@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from analytics.detections import Mask
-from analytics.rules.family import NEVER, Family, Field, Look, Verdict, pairs
+from analytics.rules.family import NEVER, Family, Field, Look, Row, Verdict, pairs
 from analytics.zones import inside, outlines
 from models.rule import Rule, RuleKind
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from analytics.detections import Mask
-from analytics.rules.family import LEAVE_S, VISIT, Field, Look, Table, Verdict, VisitFamily
+from analytics.rules.family import LEAVE_S, VISIT, Field, Look, Row, Table, Verdict, VisitFamily
 from analytics.zones import inside, outlines
 from models.rule import Rule, RuleKind
 
