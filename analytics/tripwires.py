@@ -18,8 +18,8 @@ Point = tuple[float, float]
 class Wires:
     """``m`` lines made ready.
 
-    (x, y) times ``turn`` (2, m), plus ``offset`` (m,), is positive right of the line; ``ends`` (2, 2m) are the x and
-    y of all first points, then of all second points.
+    (x, y) times ``turn`` (2, m), plus ``offset`` (m,), is positive right of the line; ``ends`` (4, m) are x and
+    y of the first points and of the second.
     """
 
     turn: Array
@@ -32,7 +32,7 @@ def wires(lines: Sequence[Sequence[Point]]) -> Wires:
     points = np.array([[list(point) for point in line] for line in lines], np.float64).reshape(-1, 2, 2)
     (x0, y0), (x1, y1) = points[:, 0].T, points[:, 1].T
     turn, offset = np.stack([y0 - y1, x1 - x0]), (y1 - y0) * x0 - (x1 - x0) * y0
-    ends = np.stack([np.concatenate([x0, x1]), np.concatenate([y0, y1])])
+    ends = np.stack([x0, y0, x1, y1])
     return Wires(turn, offset, ends)
 
 
@@ -50,9 +50,14 @@ def crosses(before: Array, after: Array, lines: Wires) -> Array:
     A point on a line counts as right of it, so that a path over it crosses exactly once however it is cut.
     """
     changes = (side(before, lines) >= 0) != (side(after, lines) >= 0)
+    return changes & meets(before[..., None, :], after[..., None, :], lines.ends)
+
+
+def meets(before: Array, after: Array, ends: Array) -> Array:
+    """Return whether each line through a step (..., 2) runs between both ``ends`` (4, ...) of a line, or over one."""
     step = after - before
-    x, y = step[..., :1], step[..., 1:]
-    offset = y * before[..., :1] - x * before[..., 1:]
-    ends = x * lines.ends[1] - y * lines.ends[0] + offset
-    count = changes.shape[-1]
-    return changes & (ends[..., :count] * ends[..., count:] <= 0)
+    x, y = step[..., 0], step[..., 1]
+    offset = y * before[..., 0] - x * before[..., 1]
+    first = x * ends[1] - y * ends[0] + offset
+    second = x * ends[3] - y * ends[2] + offset
+    return first * second <= 0

@@ -14,32 +14,34 @@ Point = tuple[float, float]
 class Outlines:
     """The edges of ``polygons`` polygons, made ready: edge after edge, in each edge polygon after polygon.
 
-    Edges run downwards from (``start_x``, ``start_y``) to ``end_y``, going ``lean`` to the right for each step down;
-    all are (edges, polygons, 1). Short polygons are filled up with edges of no length, to a power of two of edges.
+    Edges run downwards from (``start_x``, ``start_y``), going ``lean`` to the right for each step down; these are
+    (edges, polygons, 1), and ``corner_y`` (edges + 1, polygons, 1) are the corners in order, the first one twice.
+    Short polygons are filled up with edges of no length, to a power of two of edges.
     """
 
     polygons: int
     edges: int
     start_x: Array
     start_y: Array
-    end_y: Array
     lean: Array
+    corner_y: Array
 
 
 def outlines(polygons: Sequence[Sequence[Point]]) -> Outlines:
     """Make polygons ready for `inside`."""
     longest = max((len(polygon) for polygon in polygons), default=1)
     longest = 1 << (longest - 1).bit_length()
-    edges = np.zeros((longest, len(polygons), 4))
+    corners = np.zeros((longest + 1, len(polygons), 2))
     for index, polygon in enumerate(polygons):
-        corners = np.array(polygon, np.float64)
-        edges[:, index, :] = np.tile(corners[0], 2)
-        edges[: len(corners), index, :] = np.concatenate([corners, np.roll(corners, -1, axis=0)], axis=1)
+        corners[:, index] = polygon[0]
+        corners[: len(polygon), index] = polygon
     # every edge runs downwards, whichever way round its polygon is drawn: neighbours share the edge, not its sense
-    edges = np.where(edges[..., 1:2] > edges[..., 3:4], edges[..., [2, 3, 0, 1]], edges)
-    x0, y0, x1, y1 = (edges[..., place, None] for place in range(4))
-    down = np.where(y1 > y0, y1 - y0, 1.0)
-    return Outlines(len(polygons), longest, x0, y0, y1, np.where(y1 > y0, (x1 - x0) / down, 0.0))
+    first, second = corners[:-1], corners[1:]
+    upwards = first[..., 1:] > second[..., 1:]
+    start, end = np.where(upwards, second, first), np.where(upwards, first, second)
+    x0, y0, x1, y1 = (ends[..., place, None] for ends in (start, end) for place in (0, 1))
+    lean = (x1 - x0) / np.where(y1 > y0, y1 - y0, np.inf)
+    return Outlines(len(polygons), longest, x0, y0, lean, corners[..., 1, None].copy())
 
 
 def inside(points: Array, zones: Outlines) -> Array:
@@ -51,12 +53,12 @@ def inside(points: Array, zones: Outlines) -> Array:
     """
     xp = namespace_of(points)
     x, y = points[..., None, None, :, 0], points[..., None, None, :, 1]
+    below = zones.corner_y <= y
+    crossed = below[..., 1:, :, :] ^ below[..., :-1, :, :]
     meets = y - zones.start_y
     meets *= zones.lean
     meets += zones.start_x
-    crossed = meets > x
-    crossed &= zones.start_y <= y
-    crossed &= zones.end_y > y
+    crossed &= meets > x
     left = zones.edges
     while left > 1:
         left //= 2

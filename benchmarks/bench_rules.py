@@ -63,6 +63,7 @@ def tracks(boxes: NDArray[np.float32], time_s: float) -> Tracks:
         born_s=np.zeros(count),
         seen_s=np.full(count, time_s),
         missed_s=np.zeros(count),
+        resting_since_s=np.full(count, time_s),
         moved=np.ones(count, np.bool_),
     )
 

@@ -58,7 +58,7 @@ class RuleBook:
         self.rules = tuple(rule for family in self.families for rule in family.rules)
         self._allowed = self._allowed_classes()
         self._min_score = np.array([rule.min_score for rule in self.rules])
-        self._any_score = bool(len(self.rules)) and self._min_score.max() <= 0
+        self._picky = not self._allowed.all() or self._min_score.max(initial=0) > 0
         self._crowd = next((family for family in self.families if isinstance(family, Crowd)), None)
         self._scheduled = calendar is not None and any(rule.schedule for rule in self.rules)
         self._minute, self._armed = -1, None if not self._scheduled else np.ones(len(self.rules), np.bool_)
@@ -177,10 +177,11 @@ class RuleBook:
         self.memory.class_id = np.zeros(1, np.int64)
         self.memory.seen_s, self.memory.rested_s = np.zeros(1), np.zeros(1)
 
-    def _fits(self, class_id: Ints, score: Floats) -> Mask:
+    def _fits(self, class_id: Ints, score: Floats) -> Mask | None:
+        if not self._picky:
+            return None
         fits: Mask = self._allowed[class_id]
-        if not self._any_score:
-            fits &= score[:, None] >= self._min_score
+        fits &= score[:, None] >= self._min_score
         return fits
 
     def _in_force(self, at: datetime) -> Mask:

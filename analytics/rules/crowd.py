@@ -58,7 +58,7 @@ class Crowd(Family):
         ]
 
     def _members(self, look: Look) -> Mask:
-        self.table["inside"][look.rows] = inside(look.anchor, self._zones) & look.fits[:, self.place]
+        self.table["inside"][look.rows] = look.fitting(self.place, inside(look.anchor, self._zones))
         members: Mask = self.table["inside"] & (look.missed_s <= MISS_S)[:, None]
         return members
 

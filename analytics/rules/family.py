@@ -1,9 +1,10 @@
 """What all kinds of rules have in common: a table of memory, tracks by rules, and how a look is judged into it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ LEAVE_S = 2.0
 REST_S = 4.0
 """What has not moved for so long rests: a box that drifts over an outline has gone nowhere."""
 NEVER = -1e18
+NOTHING: Mapping[str, float] = MappingProxyType({})
 
 Table = NDArray[np.float64]
 Row = dict[str, NDArray[Any]]
@@ -32,7 +34,7 @@ class Armed(Protocol):
     def facts(self, at: datetime) -> dict[str, Any]: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Verdict:
     """Rule ``rule`` holds for the track at ``index``, or for all of ``members`` together.
 
@@ -42,7 +44,7 @@ class Verdict:
     rule: Rule
     index: int | None
     direction: Direction | None = None
-    measured: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[str, float] = NOTHING
     members: tuple[int, ...] = ()
 
 
@@ -54,8 +56,8 @@ class Look:
     rows: Rows
     anchor: Table
     """(seen, 2) in 0..1 of the picture."""
-    fits: Mask
-    """(seen, rules of all kinds): class and score are what the rule asks for."""
+    fits: Mask | None
+    """(seen, rules of all kinds): class and score are what the rule asks for; None is all of them."""
     moved: Mask
     """(seen, 1)."""
     resting: Mask
@@ -69,9 +71,21 @@ class Look:
     aspect: float
     """Width of the picture by its height."""
 
-    def index(self, row: int) -> int:
-        """Return the place among all tracks of a place among the seen."""
-        return row if isinstance(self.rows, slice) else int(self.rows[row])
+    def index(self, at: Ints) -> Ints:
+        """Return the places among all tracks of places among the seen."""
+        return at if isinstance(self.rows, slice) else self.rows[at]
+
+    def fitting(self, place: slice, mask: Mask) -> Mask:
+        """Return ``mask`` without what the rules at ``place`` do not ask for."""
+        return mask if self.fits is None else mask & self.fits[:, place]
+
+    def in_force(self, place: slice, mask: Mask) -> Mask:
+        """Return ``mask`` without the rules whose schedule is not in force."""
+        return mask if self.armed is None else mask & self.armed[place]
+
+    def wanted(self, place: slice, shape: tuple[int, int]) -> Mask:
+        """Return (seen, rules): both."""
+        return self.in_force(place, self.fitting(place, np.ones(shape, np.bool_)))
 
 
 class Field(NamedTuple):
@@ -165,10 +179,6 @@ class Family(ABC):
         if "fired_s" in table:
             table["fired_s"][row] = np.maximum(table["fired_s"][row], old["fired_s"])
 
-    def armed(self, look: Look, mask: Mask) -> Mask:
-        """Return ``mask`` without the rules whose schedule is not in force."""
-        return mask if look.armed is None else mask & look.armed[self.place]
-
     def shown(self, row: int, column: int) -> dict[str, float]:
         """Return one cell's single numbers, for whoever wants to follow a re-run."""
         return {
@@ -202,34 +212,45 @@ class VisitFamily(Family):
 
     fields: ClassVar[dict[str, Field]] = VISIT
 
-    def visit(self, look: Look, within: Mask, hits: Ints, may: Mask) -> Mask:
-        """Return (seen, rules): which raise now; those whose ``hits`` suffice, that ``may``, and have not yet."""
+    def visit(self, look: Look, within: Mask, holds: Mask, may: Mask) -> tuple[Ints, Ints]:
+        """Return which (seen track, rule) raise now: it ``holds`` for enough looks in a row, ``may``, and has not yet.
+
+        Where ``holds`` is not known at every look, count `hits` beforehand and call `due`.
+        """
+        return self.due(look, within, (self.table["hits"][look.rows] + 1) * holds, may)
+
+    def due(self, look: Look, within: Mask, hits: Ints, may: Mask) -> tuple[Ints, Ints]:
         table, rows, time_s = self.table, look.rows, look.time_s
         raised = table["raised"][rows]
         left = raised & ~within
         if left.any():
             # what rests does not leave: its box wavers over the outline
             raised = raised & ~(left & (time_s - table["inside_s"][rows] > LEAVE_S) & ~look.resting)
-        due = (hits >= self.confirm) & may & ~raised
+            table["raised"][rows] = raised
+        due = (hits >= self.confirm) & ~raised & may
         table["hits"][rows] = hits
-        table["inside_s"][rows] = np.where(within, time_s, table["inside_s"][rows])
-        # who comes back before the rule has cooled down, and stays, raises it then
-        fires: Mask = self.armed(look, due)
-        if fires.any():
-            fires = fires & (time_s - table["fired_s"][rows] >= self.cool_down)
-            raised = raised | fires
-            table["fired_s"][rows] = np.where(fires, time_s, table["fired_s"][rows])
-        table["raised"][rows] = raised
-        return fires
+        if isinstance(rows, slice):
+            np.copyto(table["inside_s"], time_s, where=within)
+        else:
+            table["inside_s"][rows] = np.where(within, time_s, table["inside_s"][rows])
+        at, column = np.nonzero(look.in_force(self.place, due))
+        if len(at):
+            # who comes back before the rule has cooled down, and stays, raises it then
+            row = look.index(at)
+            cool = time_s - table["fired_s"][row, column] >= self.cool_down[column]
+            at, column, row = at[cool], column[cool], row[cool]
+            table["fired_s"][row, column] = time_s
+            table["raised"][row, column] = True
+        return at, column
 
-    def told(self, look: Look, fires: Mask, measured: Callable[[int, int], dict[str, float]]) -> list[Verdict]:
+    def told(
+        self, look: Look, fires: tuple[Ints, Ints], measured: Callable[[int, int], Mapping[str, float]] | None = None
+    ) -> list[Verdict]:
         """Return a verdict for each that fires."""
+        at, column = fires
+        if not len(at):
+            return []
         return [
-            Verdict(self.rules[column], look.index(row), measured=measured(row, column)) for row, column in pairs(fires)
+            Verdict(self.rules[rule], index, measured=measured(seen, rule) if measured else NOTHING)
+            for seen, rule, index in zip(at.tolist(), column.tolist(), look.index(at).tolist(), strict=True)
         ]
-
-
-def pairs(mask: Mask) -> Iterator[tuple[int, int]]:
-    """Yield (row, column) of each that is set."""
-    rows, columns = np.nonzero(mask)
-    return zip(rows.tolist(), columns.tolist(), strict=True)

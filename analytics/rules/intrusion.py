@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from analytics.rules.family import Look, Verdict, VisitFamily, pairs
+from analytics.rules.family import Look, Verdict, VisitFamily
 from analytics.zones import inside, outlines
 from models.rule import Rule, RuleKind
 
@@ -18,8 +18,4 @@ class Intrusion(VisitFamily):
 
     def judge(self, look: Look) -> list[Verdict]:
         within = inside(look.anchor, self._zones)
-        hits = (self.table["hits"][look.rows] + 1) * (within & look.fits[:, self.place])
-        fires = self.visit(look, within, hits, look.moved)
-        if not fires.any():
-            return []
-        return [Verdict(self.rules[column], look.index(row)) for row, column in pairs(fires)]
+        return self.told(look, self.visit(look, within, look.fitting(self.place, within), look.moved))

@@ -24,7 +24,7 @@ SEEN_COLUMNS = (
 UNSEEN_COLUMNS = SEEN_COLUMNS[:4]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Noted:
     """One look: all that was judged."""
 

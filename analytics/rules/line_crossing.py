@@ -5,11 +5,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from analytics.rules.family import NEVER, Family, Field, Look, Verdict, pairs
-from analytics.tripwires import LEFT, RIGHT, crosses, side, wires
+from analytics.detections import Mask
+from analytics.rules.family import NEVER, Family, Field, Look, Verdict
+from analytics.tripwires import meets, side, wires
 from models.rule import Direction, Rule, RuleKind
 
-WAYS = {RIGHT: Direction.LEFT_TO_RIGHT, LEFT: Direction.RIGHT_TO_LEFT}
+WAYS = {True: Direction.LEFT_TO_RIGHT, False: Direction.RIGHT_TO_LEFT}
 
 
 class LineCrossing(Family):
@@ -18,7 +19,9 @@ class LineCrossing(Family):
     kind = RuleKind.LINE_CROSSING
     fields: ClassVar[dict[str, Field]] = {
         "hits": Field(np.int64, 0),  # looks in a row that found it on the other side
-        "home": Field(np.int8, 0),  # the side that it comes from; 0 before it was seen
+        "met": Field(np.bool_, 0),  # it was seen, and the two sides below mean something
+        "home": Field(np.bool_, 0),  # it comes from the right
+        "right": Field(np.bool_, 0),  # it was on the right when it was last seen
         "crossed": Field(np.bool_, 0),  # its path has crossed the line, not only its prolongation
         "fired_s": Field(np.float64, NEVER),
         "last": Field(np.float64, 0, (2,), per_rule=False),  # the anchor when it was last seen
@@ -32,32 +35,40 @@ class LineCrossing(Family):
 
     def judge(self, look: Look) -> list[Verdict]:
         table, rows, anchor = self.table, look.rows, look.anchor
-        now = np.where(side(anchor, self._wires) >= 0, np.int8(RIGHT), np.int8(LEFT))
-        home = table["home"][rows]
-        if not home.all():
-            home = np.where(home == 0, now, home)
-            table["home"][rows] = home
-        away = now != home
+        right = side(anchor, self._wires) >= 0
+        met = table["met"][rows]
+        if not met.all():
+            for name in ("home", "right"):
+                table[name][rows] = np.where(met, table[name][rows], right)
+            table["met"][rows] = True
+        away = right ^ table["home"][rows]
         hits = (table["hits"][rows] + 1) * away
-        table["hits"][rows] = hits
-        away_rows = np.flatnonzero(away.any(axis=1))
         crossed = table["crossed"][rows] & away
-        if len(away_rows):
-            step = crosses(table["last"][rows][away_rows], anchor[away_rows], self._wires)
-            crossed[away_rows] |= step & away[away_rows]
-        table["crossed"][rows] = crossed
-        table["last"][rows] = anchor
+        at, column = np.nonzero(right ^ table["right"][rows])
+        if len(at):
+            step = meets(table["last"][rows][at], anchor[at], self._wires.ends[:, column])
+            crossed[at, column] |= step & away[at, column]
         # a box that wavers about the line has crossed nothing: what rests arrives nowhere
         arrived = (hits >= self.confirm) & (look.moved & ~look.resting)
-        if not arrived.any():
-            return []
-        table["home"][rows] = np.where(arrived, now, home)
-        table["hits"][rows] = hits * ~arrived
+        verdicts = self._arrive(look, arrived, right, crossed) if arrived.any() else []
+        hits[arrived] = 0
+        table["hits"][rows] = hits
         table["crossed"][rows] = crossed & ~arrived
-        cool = look.time_s - table["fired_s"][rows] >= self.cool_down
-        wanted = np.where(now == RIGHT, self._to_right, self._to_left)
-        fires = self.armed(look, arrived & crossed & cool & look.fits[:, self.place] & wanted)
-        table["fired_s"][rows] = np.where(fires, look.time_s, table["fired_s"][rows])
+        table["right"][rows] = right
+        table["last"][rows] = anchor
+        return verdicts
+
+    def _arrive(self, look: Look, arrived: Mask, right: Mask, crossed: Mask) -> list[Verdict]:
+        """Make the side that some have arrived on their home; return whom that raises."""
+        table = self.table
+        at, column = np.nonzero(arrived)
+        row, now = look.index(at), right[at, column]
+        table["home"][row, column] = now
+        cool = look.time_s - table["fired_s"][row, column] >= self.cool_down[column]
+        fires = crossed[at, column] & cool & np.where(now, self._to_right[column], self._to_left[column])
+        fires &= look.wanted(self.place, right.shape)[at, column]
+        table["fired_s"][row[fires], column[fires]] = look.time_s
         return [
-            Verdict(self.rules[column], look.index(row), WAYS[int(now[row, column])]) for row, column in pairs(fires)
+            Verdict(self.rules[rule], index, WAYS[way])
+            for rule, index, way in zip(column[fires].tolist(), row[fires].tolist(), now[fires].tolist(), strict=True)
         ]

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from analytics.detections import Mask
-from analytics.rules.family import NEVER, Family, Field, Look, Row, Verdict, pairs
+from analytics.rules.family import NEVER, Family, Field, Look, Row, Verdict
 from analytics.zones import inside, outlines
 from models.rule import Rule, RuleKind
 
@@ -35,7 +35,7 @@ class Loitering(Family):
         table, rows, time_s = self.table, look.rows, look.time_s
         self._end(look.missed_s[:, None] > self._grace_s, look.all_resting[:, None])
         stands = inside(look.anchor, self._zones)
-        within = stands & look.fits[:, self.place]
+        within = look.fitting(self.place, stands)
         since = table["since_s"][rows]
         gap = ~within & (since > NEVER)
         if gap.any():
@@ -53,12 +53,13 @@ class Loitering(Family):
         due = within & came & (dwelt >= self._dwell_s[look.class_id]) & ~table["raised"][rows]
         if not due.any():
             return []
-        fires = self.armed(look, due & (time_s - table["fired_s"][rows] >= self.cool_down))
+        fires = look.in_force(self.place, due & (time_s - table["fired_s"][rows] >= self.cool_down))
         table["raised"][rows] |= fires
         table["fired_s"][rows] = np.where(fires, time_s, table["fired_s"][rows])
+        at, column = np.nonzero(fires)
         return [
-            Verdict(self.rules[column], look.index(row), measured={"dwell_s": float(dwelt[row, column])})
-            for row, column in pairs(fires)
+            Verdict(self.rules[rule], index, measured={"dwell_s": float(dwelt[seen, rule])})
+            for seen, rule, index in zip(at.tolist(), column.tolist(), look.index(at).tolist(), strict=True)
         ]
 
     def _end(self, unseen: Mask, resting: Mask) -> None:

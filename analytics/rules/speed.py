@@ -60,8 +60,8 @@ class Speed(VisitFamily):
             fast, slack = self._measure(everywhere, columns, time_s)
             kmh[at, columns], doubt[at, columns] = fast, slack
             above = kmh - doubt > self._limit[look.class_id]
-            hits = np.where(taken, (hits + 1) * (above & look.fits[:, self.place]), hits)
-        fires = self.visit(look, within, hits, look.moved & ~look.resting & taken)
+            hits = np.where(taken, (hits + 1) * look.fitting(self.place, above), hits)
+        fires = self.due(look, within, hits, look.moved & ~look.resting & taken)
         return self.told(
             look,
             fires,

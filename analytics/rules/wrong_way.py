@@ -56,9 +56,8 @@ class WrongWay(VisitFamily):
         for place, start, smooth in ((0, start_x, smooth_x), (1, start_y, smooth_y)):
             table["start"][rows, :, place] = np.where(within, np.where(follow, smooth, start), start)
             table["smooth"][rows, :, place] = smooth
-        wrong = within & ~allowed & (travel >= self._travel) & look.fits[:, self.place]
-        hits = (table["hits"][rows] + 1) * wrong
-        fires = self.visit(look, within, hits, look.moved & ~look.resting)
+        wrong = within & ~allowed & (travel >= self._travel)
+        fires = self.visit(look, within, look.fitting(self.place, wrong), look.moved & ~look.resting)
         return self.told(
             look,
             fires,
