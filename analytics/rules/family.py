@@ -2,9 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -18,7 +17,6 @@ LEAVE_S = 2.0
 REST_S = 4.0
 """What has not moved for so long rests: a box that drifts over an outline has gone nowhere."""
 NEVER = -1e18
-NOTHING: Mapping[str, float] = MappingProxyType({})
 
 Table = NDArray[np.float64]
 Row = dict[str, NDArray[Any]]
@@ -44,7 +42,7 @@ class Verdict:
     rule: Rule
     index: int | None
     direction: Direction | None = None
-    measured: Mapping[str, float] = NOTHING
+    measured: Mapping[str, float] = field(default_factory=dict)
     members: tuple[int, ...] = ()
 
 
@@ -251,6 +249,6 @@ class VisitFamily(Family):
         if not len(at):
             return []
         return [
-            Verdict(self.rules[rule], index, measured=measured(seen, rule) if measured else NOTHING)
+            Verdict(self.rules[rule], index, measured=measured(seen, rule) if measured else {})
             for seen, rule, index in zip(at.tolist(), column.tolist(), look.index(at).tolist(), strict=True)
         ]
