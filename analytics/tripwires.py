@@ -41,7 +41,11 @@ def side(points: Array, lines: Wires) -> Array:
 
     Element by element: the last bits of a matrix product depend on how many points there are.
     """
-    return points[..., :1] * lines.turn[0] + points[..., 1:] * lines.turn[1] + lines.offset
+    x, y = points[..., None, :, 0], points[..., None, :, 1]
+    beside: Array = lines.turn[0][:, None] * x
+    beside += lines.turn[1][:, None] * y
+    beside += lines.offset[:, None]
+    return beside.mT
 
 
 def crosses(before: Array, after: Array, lines: Wires) -> Array:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.arrays import Array, namespace_of
+from analytics.arrays import Array
 
 Point = tuple[float, float]
 
@@ -51,7 +51,6 @@ def inside(points: Array, zones: Outlines) -> Array:
     (whose last bits depend on how many points there are); a point on an edge belongs to one side only, so that of two
     polygons that share the edge exactly one has it.
     """
-    xp = namespace_of(points)
     x, y = points[..., None, None, :, 0], points[..., None, None, :, 1]
     below = zones.corner_y <= y
     crossed = below[..., 1:, :, :] ^ below[..., :-1, :, :]
@@ -63,5 +62,5 @@ def inside(points: Array, zones: Outlines) -> Array:
     while left > 1:
         left //= 2
         crossed = crossed[..., :left, :, :] ^ crossed[..., left:, :, :]
-    within: Array = xp.reshape(crossed, (*crossed.shape[:-3], zones.polygons, crossed.shape[-1])).mT
+    within: Array = crossed[..., 0, :, :].mT
     return within

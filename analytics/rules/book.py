@@ -136,6 +136,7 @@ class RuleBook:
             self._fits(class_id[rows], tracks.score[rows]),
             moved[rows, None],
             resting[rows, None],
+            (moved & ~resting)[rows, None],
             class_id[rows],
             tracks.missed_s,
             resting,

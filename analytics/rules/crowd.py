@@ -58,7 +58,9 @@ class Crowd(Family):
         ]
 
     def _members(self, look: Look) -> Mask:
-        self.table["inside"][look.rows] = look.fitting(self.place, inside(look.anchor, self._zones))
+        self.table["inside"][look.rows] = look.fitting(
+            self.place, np.ascontiguousarray(inside(look.anchor, self._zones))
+        )
         members: Mask = self.table["inside"] & (look.missed_s <= MISS_S)[:, None]
         return members
 

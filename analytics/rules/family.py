@@ -60,6 +60,8 @@ class Look:
     """(seen, 1)."""
     resting: Mask
     """(seen, 1)."""
+    moving: Mask
+    """(seen, 1): has moved, and does not rest."""
     class_id: Ints
     missed_s: Table
     """(all,): looked for and not found for so long."""
@@ -81,9 +83,12 @@ class Look:
         """Return ``mask`` without the rules whose schedule is not in force."""
         return mask if self.armed is None else mask & self.armed[place]
 
-    def wanted(self, place: slice, shape: tuple[int, int]) -> Mask:
-        """Return (seen, rules): both."""
-        return self.in_force(place, self.fitting(place, np.ones(shape, np.bool_)))
+    def wanted(self, place: slice, at: Ints, column: Ints) -> Mask | bool:
+        """Return both for single pairs of a seen track and a rule."""
+        wanted: Mask | bool = True
+        if self.fits is not None:
+            wanted = self.fits[:, place][at, column]
+        return wanted if self.armed is None else wanted & self.armed[place][column]
 
 
 class Field(NamedTuple):
@@ -107,7 +112,7 @@ class Family(ABC):
         self.rules = tuple(rules)
         self.place = slice(first, first + len(self.rules))
         self.labels = tuple(labels)
-        self.confirm = np.array([max(rule.confirm_frames, 1) for rule in self.rules], np.int64)
+        self.confirm = np.array([max(rule.confirm_frames, 1) for rule in self.rules], np.int32)
         self.cool_down = np.array([rule.cool_down_s for rule in self.rules])
         self.table = self.blank(0)
 
@@ -197,7 +202,7 @@ class Family(ABC):
 
 
 VISIT: dict[str, Field] = {
-    "hits": Field(np.int64, 0),  # looks in a row that found it so
+    "hits": Field(np.int32, 0),  # looks in a row that found it so
     "raised": Field(np.bool_, 0),  # has raised the rule and has not been away since
     "inside_s": Field(np.float64, NEVER),
     "fired_s": Field(np.float64, NEVER),
@@ -220,7 +225,7 @@ class VisitFamily(Family):
     def due(self, look: Look, within: Mask, hits: Ints, may: Mask) -> tuple[Ints, Ints]:
         table, rows, time_s = self.table, look.rows, look.time_s
         raised = table["raised"][rows]
-        left = raised & ~within
+        left = raised > within
         if left.any():
             # what rests does not leave: its box wavers over the outline
             raised = raised & ~(left & (time_s - table["inside_s"][rows] > LEAVE_S) & ~look.resting)

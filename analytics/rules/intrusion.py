@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from analytics.rules.family import Look, Verdict, VisitFamily
 from analytics.zones import inside, outlines
 from models.rule import Rule, RuleKind
@@ -17,5 +19,5 @@ class Intrusion(VisitFamily):
         self._zones = outlines([rule.points for rule in self.rules])
 
     def judge(self, look: Look) -> list[Verdict]:
-        within = inside(look.anchor, self._zones)
+        within = np.ascontiguousarray(inside(look.anchor, self._zones))
         return self.told(look, self.visit(look, within, look.fitting(self.place, within), look.moved))

@@ -18,7 +18,7 @@ class LineCrossing(Family):
 
     kind = RuleKind.LINE_CROSSING
     fields: ClassVar[dict[str, Field]] = {
-        "hits": Field(np.int64, 0),  # looks in a row that found it on the other side
+        "hits": Field(np.int32, 0),  # looks in a row that found it on the other side
         "met": Field(np.bool_, 0),  # it was seen, and the two sides below mean something
         "home": Field(np.bool_, 0),  # it comes from the right
         "right": Field(np.bool_, 0),  # it was on the right when it was last seen
@@ -35,7 +35,7 @@ class LineCrossing(Family):
 
     def judge(self, look: Look) -> list[Verdict]:
         table, rows, anchor = self.table, look.rows, look.anchor
-        right = side(anchor, self._wires) >= 0
+        right = np.ascontiguousarray(side(anchor, self._wires) >= 0)
         met = table["met"][rows]
         if not met.all():
             for name in ("home", "right"):
@@ -49,7 +49,7 @@ class LineCrossing(Family):
             step = meets(table["last"][rows][at], anchor[at], self._wires.ends[:, column])
             crossed[at, column] |= step & away[at, column]
         # a box that wavers about the line has crossed nothing: what rests arrives nowhere
-        arrived = (hits >= self.confirm) & (look.moved & ~look.resting)
+        arrived = (hits >= self.confirm) & look.moving
         verdicts = self._arrive(look, arrived, right, crossed) if arrived.any() else []
         hits[arrived] = 0
         table["hits"][rows] = hits
@@ -66,7 +66,7 @@ class LineCrossing(Family):
         table["home"][row, column] = now
         cool = look.time_s - table["fired_s"][row, column] >= self.cool_down[column]
         fires = crossed[at, column] & cool & np.where(now, self._to_right[column], self._to_left[column])
-        fires &= look.wanted(self.place, right.shape)[at, column]
+        fires &= look.wanted(self.place, at, column)
         table["fired_s"][row[fires], column[fires]] = look.time_s
         return [
             Verdict(self.rules[rule], index, WAYS[way])

@@ -34,7 +34,7 @@ class Loitering(Family):
     def judge(self, look: Look) -> list[Verdict]:
         table, rows, time_s = self.table, look.rows, look.time_s
         self._end(look.missed_s[:, None] > self._grace_s, look.all_resting[:, None])
-        stands = inside(look.anchor, self._zones)
+        stands = np.ascontiguousarray(inside(look.anchor, self._zones))
         within = look.fitting(self.place, stands)
         since = table["since_s"][rows]
         gap = ~within & (since > NEVER)

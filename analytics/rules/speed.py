@@ -46,7 +46,7 @@ class Speed(VisitFamily):
 
     def judge(self, look: Look) -> list[Verdict]:
         table, rows, time_s = self.table, look.rows, look.time_s
-        within = inside(look.anchor, self._zones)
+        within = np.ascontiguousarray(inside(look.anchor, self._zones))
         taken = within & (look.anchor[:, 1:] < CUT_OFF)
         began = table["inside_s"][rows] < time_s - LEAVE_S
         newest = table["at_s"][rows].max(axis=-1)
@@ -61,7 +61,7 @@ class Speed(VisitFamily):
             kmh[at, columns], doubt[at, columns] = fast, slack
             above = kmh - doubt > self._limit[look.class_id]
             hits = np.where(taken, (hits + 1) * look.fitting(self.place, above), hits)
-        fires = self.due(look, within, hits, look.moved & ~look.resting & taken)
+        fires = self.due(look, within, hits, look.moving & taken)
         return self.told(
             look,
             fires,

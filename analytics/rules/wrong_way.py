@@ -37,7 +37,7 @@ class WrongWay(VisitFamily):
 
     def judge(self, look: Look) -> list[Verdict]:
         table, rows, time_s = self.table, look.rows, look.time_s
-        within = inside(look.anchor, self._zones)
+        within = np.ascontiguousarray(inside(look.anchor, self._zones))
         since_s = time_s - table["inside_s"][rows]
         begun = since_s <= LEAVE_S
         x, y = look.anchor[:, :1] * look.aspect, look.anchor[:, 1:]
@@ -57,7 +57,7 @@ class WrongWay(VisitFamily):
             table["start"][rows, :, place] = np.where(within, np.where(follow, smooth, start), start)
             table["smooth"][rows, :, place] = smooth
         wrong = within & ~allowed & (travel >= self._travel)
-        fires = self.visit(look, within, look.fitting(self.place, wrong), look.moved & ~look.resting)
+        fires = self.visit(look, within, look.fitting(self.place, wrong), look.moving)
         return self.told(
             look,
             fires,
