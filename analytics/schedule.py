@@ -43,7 +43,8 @@ class Calendar:
     """``timezone`` is an IANA name; ``lat`` and ``lon`` in degrees, None: the sun rises at 06:00 and sets at 18:00.
 
     On polar days the sun rises and sets at midnight, in polar nights both are at noon; a window from sunset to
-    sunrise then holds never, or all day. One thread at a time may ask.
+    sunrise then holds never, or all day; on the few days in between, when the sun sets after midnight, it may begin
+    or end up to two hours late. One thread at a time may ask.
     """
 
     timezone: str = "UTC"

@@ -11,7 +11,7 @@ from analytics.rules.family import NEVER, Family, Field, Look, Row, Verdict
 from analytics.zones import inside, outlines
 from models.rule import Rule, RuleKind
 
-MISS_S = 1.5
+MISS_S = 1.0
 """Who was inside counts for so long after the detector lost sight of him."""
 DIP_S = 1.5
 """Too few for so long, or less, has not ended the time that ``hold_s`` asks for."""
