@@ -1,5 +1,7 @@
 """How many are together: held, not shaken by single misses, told once."""
 
+from typing import Any
+
 import pytest
 
 from models.rule import RuleKind
@@ -14,7 +16,7 @@ def people(count: int, *, without: int | None = None) -> list[Box]:
     return [person(x, y) for n, (x, y) in enumerate(FEET[:count]) if n != without]
 
 
-def crowd(**other: object) -> Scene:
+def crowd(**other: Any) -> Scene:
     return Scene(rule(CROWD, params={"count_min": 5, "hold_s": 4}, cool_down_s=0, **other))
 
 

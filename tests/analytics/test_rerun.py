@@ -29,7 +29,7 @@ CHANGED: dict[RuleKind, dict[str, Any]] = {
 
 def everything(confirm_frames: int, cool_down_s: float) -> list[Rule]:
     """Return a rule of each kind, easily raised."""
-    common = {"confirm_frames": confirm_frames, "cool_down_s": cool_down_s, "points": WIDE}
+    common: dict[str, Any] = {"confirm_frames": confirm_frames, "cool_down_s": cool_down_s, "points": WIDE}
     return [
         rule(RuleKind.INTRUSION, id=1, **common),
         rule(RuleKind.LINE_CROSSING, id=2, **common | {"points": UPWARDS, "direction": Direction.BOTH}),

@@ -23,7 +23,9 @@ THERE, BACK = ((150, 500), (850, 500)), ((850, 500), (150, 500))
         (((300, 300), (900, 700)), 0, False),
     ],
 )
-def test_against_the_way(path: tuple[tuple[float, float], ...], heading_deg: float, wrong: bool) -> None:
+def test_against_the_way(
+    path: tuple[tuple[float, float], tuple[float, float]], heading_deg: float, wrong: bool
+) -> None:
     """0 is right and 90 down; further from it than the tolerance is against it, once."""
     scene = Scene(rule(WAY, params={"heading_deg": heading_deg}, confirm_frames=2))
     scene.walk(line(*path, 40))
