@@ -7,6 +7,7 @@ from models.rule import RuleKind
 from tests.analytics.scenes import Scene, again, line, person, rule
 
 WAY = RuleKind.WRONG_WAY
+Way = tuple[tuple[float, float], tuple[float, float]]
 THERE, BACK = ((150, 500), (850, 500)), ((850, 500), (150, 500))
 
 
@@ -23,9 +24,7 @@ THERE, BACK = ((150, 500), (850, 500)), ((850, 500), (150, 500))
         (((300, 300), (900, 700)), 0, False),
     ],
 )
-def test_against_the_way(
-    path: tuple[tuple[float, float], tuple[float, float]], heading_deg: float, wrong: bool
-) -> None:
+def test_against_the_way(path: Way, heading_deg: float, wrong: bool) -> None:
     """0 is right and 90 down; further from it than the tolerance is against it, once."""
     scene = Scene(rule(WAY, params={"heading_deg": heading_deg}, confirm_frames=2))
     scene.walk(line(*path, 40))
