@@ -42,7 +42,7 @@ def _rule(number: int, kind: RuleKind, points: NDArray[np.float64]) -> Rule:
 
 def others(random: np.random.Generator) -> list[Rule]:
     """Return rules of the other kinds, each about four corners around a middle."""
-    made = []
+    made: list[Rule] = []
     for _ in range(OTHERS_EACH):
         for kind in OTHERS:
             x, y = random.uniform(0.3, 0.7, 2)
