@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from analytics.schedule import Calendar
 from configs.site import Site
 from models.clock import Clock
 from models.errors import AlertwallError
@@ -33,7 +34,7 @@ class Found(Protocol):
     @property
     def score(self) -> float: ...
     @property
-    def track_id(self) -> int: ...
+    def track_id(self) -> int | None: ...
     @property
     def box_px(self) -> tuple[int, int, int, int]: ...
     @property
@@ -45,8 +46,8 @@ class Found(Protocol):
 class Pipeline(Protocol):
     """What a worker needs of `analytics.pipeline.Pipeline`."""
 
-    def add_camera(self, camera_id: str, rules: Sequence[Rule]) -> None: ...
-    def set_rules(self, camera_id: str, rules: Sequence[Rule]) -> None: ...
+    def add_camera(self, camera_id: str, rules: Sequence[Rule], calendar: Calendar | None = None) -> None: ...
+    def set_rules(self, camera_id: str, rules: Sequence[Rule], calendar: Calendar | None = None) -> None: ...
     def remove_camera(self, camera_id: str) -> None: ...
     def put(self, frame: Frame) -> None: ...
     def mode(self, camera_id: str) -> DecodeMode: ...
@@ -84,7 +85,7 @@ class Analysis:
     def __init__(self, open_pipeline: Opener, detector: str) -> None:
         self._open_pipeline, self._wanted = open_pipeline, detector
         self._pipeline: Pipeline | None = None
-        self._rules: dict[str, tuple[Rule, ...]] = {}
+        self._rules: dict[str, tuple[tuple[Rule, ...], Calendar | None]] = {}
         self._lock = threading.Lock()
         self._closed = False
         self.detector = ""
@@ -108,8 +109,8 @@ class Analysis:
                 if self._closed:
                     pipeline.close()
                     return
-                for camera_id, rules in self._rules.items():
-                    pipeline.add_camera(camera_id, rules)
+                for camera_id, (rules, calendar) in self._rules.items():
+                    pipeline.add_camera(camera_id, rules, calendar)
                 self._pipeline = pipeline
             self.detector = name
             if name == self._wanted:
@@ -117,15 +118,16 @@ class Analysis:
             log.info("detector %s is open after %.1f s", name, time.monotonic() - began_s)
             return
 
-    def set_camera(self, camera_id: str, rules: Sequence[Rule]) -> None:
-        """Analyse this camera by these rules from now on."""
+    def set_camera(self, camera_id: str, rules: Sequence[Rule], calendar: Calendar | None = None) -> None:
+        """Analyse this camera by these rules from now on, their schedules by ``calendar``."""
+        wanted = (tuple(rules), calendar)
         with self._lock:
             known = camera_id in self._rules
-            if known and self._rules[camera_id] == tuple(rules):
+            if known and self._rules[camera_id] == wanted:
                 return
-            self._rules[camera_id] = tuple(rules)
+            self._rules[camera_id] = wanted
             if self._pipeline is not None:
-                (self._pipeline.set_rules if known else self._pipeline.add_camera)(camera_id, rules)
+                (self._pipeline.set_rules if known else self._pipeline.add_camera)(camera_id, rules, calendar)
 
     def remove(self, camera_id: str) -> None:
         with self._lock:

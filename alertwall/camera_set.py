@@ -11,6 +11,7 @@ from alertwall.analysis import Analysis
 from alertwall.camera_watch import CameraWatch
 from alertwall.outbox import Fact, NewSegment
 from alertwall.recording_watch import DiskWatch, RecordingWatch
+from analytics.schedule import Calendar
 from configs.site import Site
 from ingest.address import networks
 from ingest.clients import Dial, dial
@@ -141,7 +142,8 @@ class CameraSet:
             return
         if not before.camera.enabled:
             held.watch.enabled(self._clock.utc_now(), self._clock.monotonic_s())
-        self._analysis.set_camera(camera.id, registration.rules)
+        calendar = Calendar(self._site.timezone, self._site.holidays, camera.lat, camera.lon)
+        self._analysis.set_camera(camera.id, registration.rules, calendar)
         config = self._config(registration)
         same = held.link is not None and held.link.config == config and _recorded(before.camera) == _recorded(camera)
         if not same:

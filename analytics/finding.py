@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from analytics.detector import DetectorSpec
 from analytics.planner import Plan
-from analytics.rules import Verdict
+from analytics.rules import RuleBook, Verdict
 from analytics.snapshot import jpeg
 from analytics.tracker import Tracks
 from models.frame import Frame
@@ -22,17 +24,22 @@ class Finding:
     rule: Rule
     label: str
     score: float
-    track_id: int
+    track_id: int | None
+    """None where many objects raised it together."""
     box_px: tuple[int, int, int, int]
     attrs: dict[str, Any]
     jpeg: bytes
 
 
-def finding_of(verdict: Verdict, tracks: Tracks, frame: Frame, plan: Plan, spec: DetectorSpec) -> Finding:
-    """Write down a verdict with everything that led to it."""
+def finding_of(
+    verdict: Verdict, tracks: Tracks, *, book: RuleBook, frame: Frame, plan: Plan, spec: DetectorSpec
+) -> Finding:
+    """Write down a verdict with everything that led to it; to be called before ``book`` judges the next look."""
     rule, index = verdict.rule, verdict.index
     width, height = frame.size_px
-    left, top, right, bottom = (round(float(edge)) for edge in tracks.xyxy[index])
+    members = np.array(verdict.members if index is None else (index,), np.int64)
+    left, top = (round(float(edge)) for edge in tracks.xyxy[members, :2].min(axis=0))
+    right, bottom = (round(float(edge)) for edge in tracks.xyxy[members, 2:].max(axis=0))
     attrs: dict[str, Any] = {
         "frame": {"seq": frame.seq, "width_px": width, "height_px": height, "pts_s": frame.pts_s},
         "look": plan.look.value,
@@ -51,18 +58,22 @@ def finding_of(verdict: Verdict, tracks: Tracks, frame: Frame, plan: Plan, spec:
             "device": spec.device,
             "precision": spec.precision,
         },
-        # seconds before the finding, and anchors in 0..1 of the picture
-        "track": [[time_s - frame.monotonic_s, x / width, y / height] for time_s, x, y in tracks.history(index)],
+        "evidence": book.evidence(verdict, frame.captured_at),
     }
+    if verdict.measured:
+        attrs["measured"] = dict(verdict.measured)
     if verdict.direction is not None:
         attrs["direction"] = verdict.direction.value
+    if index is not None:
+        # seconds before the finding, and anchors in 0..1 of the picture
+        attrs["track"] = [[time_s - frame.monotonic_s, x / width, y / height] for time_s, x, y in tracks.history(index)]
     return Finding(
         camera_id=frame.camera_id,
         time=frame.captured_at,
         rule=rule,
-        label=spec.labels[int(tracks.class_id[index])],
-        score=float(tracks.score[index]),
-        track_id=int(tracks.id[index]),
+        label=spec.labels[int(np.bincount(tracks.class_id[members]).argmax())],
+        score=float(tracks.score[members].max()),
+        track_id=None if index is None else int(tracks.id[index]),
         box_px=(max(left, 0), max(top, 0), min(right, width), min(bottom, height)),
         attrs=attrs,
         jpeg=jpeg(frame),

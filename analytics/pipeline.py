@@ -18,6 +18,7 @@ import numpy as np
 from analytics.detector import Answer, Detector
 from analytics.finding import Finding
 from analytics.motion import Change
+from analytics.rules import Armed
 from analytics.scheduler import FairTurns
 from analytics.watch import COMPLAIN_EVERY_S, CameraWatch, book_of
 from models.clock import Clock
@@ -61,16 +62,16 @@ class Pipeline:
         if self._thread:
             self._thread.start()
 
-    def add_camera(self, camera_id: str, rules: Sequence[Rule]) -> None:
-        """Watch a camera; one that is watched already starts anew."""
-        watch = CameraWatch.of(camera_id, rules, self._detector.spec, self._detect_fps)
+    def add_camera(self, camera_id: str, rules: Sequence[Rule], calendar: Armed | None = None) -> None:
+        """Watch a camera; one that is watched already starts anew. Schedules of rules are by ``calendar``."""
+        watch = CameraWatch.of(camera_id, rules, self._detector.spec, self._detect_fps, calendar)
         with self._lock:
             self._cameras[camera_id] = watch
             self._forget.append(camera_id)
 
-    def set_rules(self, camera_id: str, rules: Sequence[Rule]) -> None:
+    def set_rules(self, camera_id: str, rules: Sequence[Rule], calendar: Armed | None = None) -> None:
         """Replace a camera's rules; objects that a kept rule has raised stay raised."""
-        book = book_of(rules, self._detector.spec)
+        book = book_of(rules, self._detector.spec, calendar)
         with self._lock:
             if watch := self._cameras.get(camera_id):
                 watch.fresh_book = book

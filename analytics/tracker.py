@@ -179,6 +179,11 @@ class Tracker:
     def _continue(self, which: Ints, found: Detections, time_s: float, still: Mask) -> None:
         rules, tracks = self._settings, self.tracks
         self._believe(which, found, time_s)
+        rested_s = np.stack([tracks.seen_s[which], np.full(len(which), time_s)]) - tracks.resting_since_s[which]
+        came = which[(rested_s[0] < rules.stationary_after_s) & (rested_s[1] >= rules.stationary_after_s)]
+        # it rests where it stands now, not where it was last seen moving: there a wavering box is no movement
+        half = tracks.size[came] / 2
+        tracks.resting_xyxy[came] = np.concatenate([tracks.centre[came] - half, tracks.centre[came] + half], axis=1)
         tracks.xyxy[which] = found.xyxy
         tracks.score[which] = found.score
         tracks.votes[which, found.class_id] += found.score

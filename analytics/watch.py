@@ -13,7 +13,7 @@ from analytics.detector import DetectorSpec
 from analytics.finding import Finding, finding_of
 from analytics.motion import Change, Motion, MotionWatch, share_moving
 from analytics.planner import NOTHING, Look, Plan, Planner
-from analytics.rules import RuleBook
+from analytics.rules import JUDGED, Armed, RuleBook
 from analytics.scheduler import Rate
 from analytics.tracker import Tracker, TrackerSettings
 from models.frame import Frame
@@ -70,10 +70,17 @@ class CameraWatch:
     counts: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, camera_id: str, rules: Sequence[Rule], spec: DetectorSpec, detect_fps: float) -> "CameraWatch":
+    def of(
+        cls,
+        camera_id: str,
+        rules: Sequence[Rule],
+        spec: DetectorSpec,
+        detect_fps: float,
+        calendar: Armed | None = None,
+    ) -> "CameraWatch":
         settings = TrackerSettings(conf_high=spec.conf_high)
         tracker = Tracker(settings, classes=len(spec.labels))
-        return cls(camera_id, spec, Rate(detect_fps), book_of(rules, spec), tracker)
+        return cls(camera_id, spec, Rate(detect_fps), book_of(rules, spec, calendar), tracker)
 
     @property
     def weight(self) -> float:
@@ -145,14 +152,19 @@ class CameraWatch:
         tracks = self.tracker.tracks
         if np.any(~self.tracker.resting(now_s)):
             self.active_until_s = max(self.active_until_s, now_s + RECENT_TRACK_S)
-        verdicts = self.book.judge(tracks, seen, job.frame.size_px, now_s)
+        verdicts = self.book.judge(tracks, seen, job.frame.size_px, now_s, job.frame.captured_at)
         self.counts["findings"] += len(verdicts)
-        return [finding_of(verdict, tracks, job.frame, job.plan, self.spec) for verdict in verdicts]
+        return [
+            finding_of(verdict, tracks, book=self.book, frame=job.frame, plan=job.plan, spec=self.spec)
+            for verdict in verdicts
+        ]
 
 
-def book_of(rules: Sequence[Rule], spec: DetectorSpec) -> RuleBook:
+def book_of(rules: Sequence[Rule], spec: DetectorSpec, calendar: Armed | None = None) -> RuleBook:
     """Make the rules of a camera ready; one that waits for what the detector cannot tell would wait for ever."""
     for rule in rules if spec.tells_classes else ():
+        if rule.kind not in JUDGED:
+            continue
         if unknown := ", ".join(label for label in rule.labels if label not in spec.labels):
             log.warning("rule %s of %s: detector %s cannot tell: %s", rule.id, rule.camera_id, spec.name, unknown)
-    return RuleBook(rules, labels=spec.labels, tells_classes=spec.tells_classes)
+    return RuleBook(rules, labels=spec.labels, tells_classes=spec.tells_classes, calendar=calendar)

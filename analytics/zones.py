@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.arrays import Array, namespace_of
+from analytics.arrays import Array
 
 Point = tuple[float, float]
 
@@ -14,44 +14,53 @@ Point = tuple[float, float]
 class Outlines:
     """The edges of ``polygons`` polygons, made ready: edge after edge, in each edge polygon after polygon.
 
-    Edges run downwards. ``turn`` (edges x polygons, 2) times (x, y), plus ``offset``, is positive where the edge lies
-    to the picture's right; ``start_y`` and ``end_y`` (edges x polygons, 1) are the edge's own heights. Short polygons
-    are filled up with edges of no length.
+    Edges run downwards from (``start_x``, ``start_y``), going ``lean`` to the right for each step down; these are
+    (edges, polygons, 1), and ``corner_y`` (edges + 1, polygons, 1) are the corners in order, the first one twice.
+    Short polygons are filled up with edges of no length, to a power of two of edges.
     """
 
     polygons: int
     edges: int
-    turn: Array
-    offset: Array
+    start_x: Array
     start_y: Array
-    end_y: Array
+    lean: Array
+    corner_y: Array
 
 
 def outlines(polygons: Sequence[Sequence[Point]]) -> Outlines:
     """Make polygons ready for `inside`."""
-    longest = max((len(polygon) for polygon in polygons), default=0)
-    edges = np.zeros((longest, len(polygons), 4))
+    longest = max((len(polygon) for polygon in polygons), default=1)
+    longest = 1 << (longest - 1).bit_length()
+    corners = np.zeros((longest + 1, len(polygons), 2))
     for index, polygon in enumerate(polygons):
-        corners = np.array(polygon, np.float64)
-        edges[:, index, :] = np.tile(corners[0], 2)
-        edges[: len(corners), index, :] = np.concatenate([corners, np.roll(corners, -1, axis=0)], axis=1)
+        corners[:, index] = polygon[0]
+        corners[: len(polygon), index] = polygon
     # every edge runs downwards, whichever way round its polygon is drawn: neighbours share the edge, not its sense
-    edges = np.where(edges[..., 1:2] > edges[..., 3:4], edges[..., [2, 3, 0, 1]], edges)
-    x0, y0, x1, y1 = edges.reshape(-1, 4).T
-    turn, offset = np.stack([y0 - y1, x1 - x0], axis=1), (y1 - y0) * x0 - (x1 - x0) * y0
-    return Outlines(len(polygons), longest, turn, offset[:, None], y0[:, None], y1[:, None])
+    first, second = corners[:-1], corners[1:]
+    upwards = first[..., 1:] > second[..., 1:]
+    start, end = np.where(upwards, second, first), np.where(upwards, first, second)
+    x0, y0, x1, y1 = (ends[..., place, None] for ends in (start, end) for place in (0, 1))
+    lean = (x1 - x0) / np.where(y1 > y0, y1 - y0, np.inf)
+    return Outlines(len(polygons), longest, x0, y0, lean, corners[..., 1, None].copy())
 
 
 def inside(points: Array, zones: Outlines) -> Array:
     """Return (..., n, polygons): whether each of ``points`` (..., n, 2) lies in each polygon.
 
-    A ray to the right crosses an outline an odd number of times from inside. One matrix product, no division; a
-    point on an edge belongs to one side only, so that of two polygons that share the edge exactly one has it.
+    A ray to the right crosses an outline an odd number of times from inside. Element by element, no matrix product
+    (whose last bits depend on how many points there are); a point on an edge belongs to one side only, so that of two
+    polygons that share the edge exactly one has it.
     """
-    xp = namespace_of(points)
-    *lead, count, _ = points.shape
-    down = points.mT
-    y = down[..., 1:, :]
-    crossed = (zones.start_y <= y) & (zones.end_y > y) & (zones.turn @ down + zones.offset > 0)
-    times = xp.sum(xp.reshape(crossed, (*lead, zones.edges, zones.polygons, count)), axis=-3, dtype=xp.uint8)
-    return (times % 2 == 1).mT
+    x, y = points[..., None, None, :, 0], points[..., None, None, :, 1]
+    below = zones.corner_y <= y
+    crossed = below[..., 1:, :, :] ^ below[..., :-1, :, :]
+    meets = y - zones.start_y
+    meets *= zones.lean
+    meets += zones.start_x
+    crossed &= meets > x
+    left = zones.edges
+    while left > 1:
+        left //= 2
+        crossed = crossed[..., :left, :, :] ^ crossed[..., left:, :, :]
+    within: Array = crossed[..., 0, :, :].mT
+    return within

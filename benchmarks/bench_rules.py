@@ -14,6 +14,8 @@ from benchmarks.harness import Report
 from models.rule import Rule, RuleKind
 
 TRACKS, ZONES, WIRES = 100, 10, 10
+OTHERS = (RuleKind.LOITERING, RuleKind.WRONG_WAY, RuleKind.SPEED, RuleKind.CROWD)
+OTHERS_EACH = 2
 CORNERS = 8
 LOOKS = 2000
 FPS = 5.0
@@ -36,6 +38,18 @@ def rules(random: np.random.Generator) -> list[Rule]:
 def _rule(number: int, kind: RuleKind, points: NDArray[np.float64]) -> Rule:
     corners = tuple((float(x), float(y)) for x, y in points)
     return Rule(id=number, version=1, camera_id="c", name=f"r{number}", kind=kind, points=corners)
+
+
+def others(random: np.random.Generator) -> list[Rule]:
+    """Return rules of the other kinds, each about four corners around a middle."""
+    made: list[Rule] = []
+    for _ in range(OTHERS_EACH):
+        for kind in OTHERS:
+            x, y = random.uniform(0.3, 0.7, 2)
+            half = random.uniform(0.1, 0.25)
+            corners = np.array([(x - half, y - half), (x + half, y - half), (x + half, y + half), (x - half, y + half)])
+            made.append(_rule(ZONES + WIRES + len(made), kind, corners))
+    return made
 
 
 def walks(random: np.random.Generator) -> list[Tracks]:
@@ -63,6 +77,7 @@ def tracks(boxes: NDArray[np.float32], time_s: float) -> Tracks:
         born_s=np.zeros(count),
         seen_s=np.full(count, time_s),
         missed_s=np.zeros(count),
+        resting_since_s=np.full(count, time_s),
         moved=np.ones(count, np.bool_),
     )
 
@@ -101,10 +116,17 @@ def main() -> int:
             for contour in contours:
                 cv2.pointPolygonTest(contour, (x, y), measureDist=False)
 
+    all_kinds = RuleBook([*drawn, *others(random)], labels=("person",), tells_classes=True)
+
+    def every_kind(number: int) -> None:
+        all_kinds.judge(looks[number], seen, SIZE_PX, number / FPS)
+
     scale = f"{TRACKS} tracks, {ZONES} zones, {WIRES} tripwires"
     mine_us, theirs_us = median_us(ours, LOOKS), median_us(opencv, LOOKS // 10)
     note = f"limit: OpenCV's point test in a loop, zones alone; {raised} verdicts in {LOOKS} looks"
     report.add("A5 rules, one look", mine_us, "us", goal=150, limit=theirs_us, scale=scale, note=note)
+    scale = f"{scale}, {len(OTHERS)} more kinds, {OTHERS_EACH} of each"
+    report.add("rules of all kinds, one look", median_us(every_kind, LOOKS // 2), "us", scale=scale)
     return 1 if report.failed else 0
 
 

@@ -38,6 +38,10 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, UUID) else value
 
 
+EVIDENCE = "evidence"
+"""What an event can be judged by again: some ten kilobytes, asked for with its why and never sent in lists."""
+
+
 def _record(record: Any, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
     return {field.name: plain(getattr(record, field.name)) for field in fields(record) if field.name not in without}
 
@@ -61,7 +65,7 @@ def event_json(event: Event) -> dict[str, Any]:
         "rule_version": event.rule_version,
         "box_px": None if event.box_px is None else list(event.box_px),
         "has_snapshot": event.snapshot is not None,
-        "attrs": plain(event.attrs),
+        "attrs": {name: plain(value) for name, value in event.attrs.items() if name != EVIDENCE},
     }
 
 

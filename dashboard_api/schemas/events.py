@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from dashboard_api.schemas.base import Answer, Page, Utc, Uuid
-from dashboard_api.schemas.rules import RuleItem
+from dashboard_api.schemas.rules import RuleItem, WindowShape
 from models.event import EventKind, SourceKind
 
 
@@ -33,6 +35,24 @@ class EventList(Page[EventItem]):
     pass
 
 
+class RerunItem(Answer):
+    """The rule, judged again over what was stored with the event."""
+
+    same: bool = Field(description="It came to the same verdict at the same look, to the last bit.")
+    text: str
+    looks: int
+    steps: list[dict[str, Any]] = Field(
+        description="The last looks, oldest first: time_s before the event, foot x and y in 0..1, what was remembered."
+    )
+
+
+class ScheduleSaid(Answer):
+    """The rule's windows, and what the clock and the calendar said when it was raised; empty windows: always."""
+
+    windows: list[WindowShape]
+    calendar: dict[str, Any] | None
+
+
 class Why(Answer):
     """What made an event: the rule as it stood then, and what was measured."""
 
@@ -41,3 +61,10 @@ class Why(Answer):
     rule: RuleItem | None
     detector: dict[str, Any]
     message: dict[str, Any] | None
+    geometry: list[tuple[float, float]] = Field(description="The rule's points as they were judged, in 0..1.")
+    track: list[tuple[float, float, float]] = Field(description="Seconds before the event, x and y in 0..1.")
+    thresholds: dict[str, float] = Field(description="What had to be reached, of the rule and of the detector.")
+    measured: dict[str, float] = Field(description="What was reached, in the units that the names end in.")
+    frame: dict[str, Any] = Field(description="The picture: its number, its size, the camera's time of it.")
+    schedule: ScheduleSaid | None
+    rerun: RerunItem | None = Field(description="Of rules alone.")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from alertwall.worker import Worker
+from analytics.schedule import Calendar
 from configs import site as sites
 from configs.site import Site
 from ingest.camera_server import CameraServer
@@ -55,10 +56,10 @@ class FakePipeline:
         self.rules: dict[str, Sequence[Rule]] = {}
         self.frames: list[Frame] = []
 
-    def add_camera(self, camera_id: str, rules: Sequence[Rule]) -> None:
+    def add_camera(self, camera_id: str, rules: Sequence[Rule], calendar: Calendar | None = None) -> None:
         self.rules[camera_id] = rules
 
-    def set_rules(self, camera_id: str, rules: Sequence[Rule]) -> None:
+    def set_rules(self, camera_id: str, rules: Sequence[Rule], calendar: Calendar | None = None) -> None:
         self.rules[camera_id] = rules
 
     def remove_camera(self, camera_id: str) -> None:

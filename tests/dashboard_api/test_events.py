@@ -5,8 +5,11 @@ from urllib.parse import quote
 
 import pytest
 
+from analytics.schedule import Calendar
 from models.event import EventKind, Priority, SourceKind
+from models.store import cameras
 from models.wire import instant
+from tests.analytics.scenes import Scene, line, person
 from tests.dashboard_api.world import OTHER, OWN, OWN_INNER, World
 
 TRAVERSALS = [
@@ -75,6 +78,37 @@ def test_an_event_says_why(world: World) -> None:
     assert why["detector"] == {"detector": "nanodet", "digest": "abc", "threshold": 0.4}
     assert why["event"]["source_name"] == camera.name
     assert why["event"]["box_px"] == [1, 2, 3, 4]
+
+
+def test_an_event_is_judged_again(world: World) -> None:
+    """Evidence that went through the database gives the same verdict to the last bit; lists do not carry it."""
+    camera = world.camera()
+    wide = {"name": "square", "kind": "loitering", "points": [[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8]]}
+    made = world.as_("engineer").post(
+        f"/api/v1/cameras/{camera.id}/rules", json=wide | {"params": {"dwell_s": 3.3}, "confirm_frames": 1}
+    )
+    number = made.json()["id"]
+    with world.store.transaction() as conn:
+        rule = cameras.rule(conn, number, 1)
+    assert rule is not None
+    scene = Scene(rule, calendar=Calendar("Asia/Shanghai"))
+    scene.walk(line((105, 500), (480, 503.7), 14))
+    scene.wait(5, person(480.3, 503.7))
+    ((_time, _verdict, attrs),) = scene.told
+    common = {"source_id": camera.id, "kind": EventKind.LOITERING, "label": "person", "rule_id": number}
+    event = world.event(rule_version=1, attrs=attrs, **common)
+    operator = world.as_("operator")
+    why = operator.get(f"/api/v1/events/{event.id}/why").json()
+    assert why["rerun"]["same"], why["rerun"]["text"]
+    assert why["rerun"]["steps"][-1]["raised"]
+    assert why["because"].startswith("person stayed in 'square' (version 1) for 3.3 s (3.")
+    assert (why["thresholds"]["dwell_s"], why["measured"]) == (3.3, attrs["measured"])
+    assert why["schedule"] == {"windows": [], "calendar": attrs["evidence"]["calendar"]}
+    assert why["geometry"] == wide["points"]
+    assert "evidence" not in why["event"]["attrs"]
+    assert "evidence" not in operator.get("/api/v1/events").json()["items"][0]["attrs"]
+    bare = operator.get(f"/api/v1/events/{world.event(rule_version=1, **common).id}/why").json()
+    assert not bare["rerun"]["same"]
 
 
 def test_a_units_event_shows_its_message(world: World) -> None:

@@ -2477,6 +2477,28 @@ export interface components {
          */
         RecordMode: "continuous" | "motion" | "event";
         /**
+         * RerunItem
+         * @description The rule, judged again over what was stored with the event.
+         */
+        RerunItem: {
+            /**
+             * Same
+             * @description It came to the same verdict at the same look, to the last bit.
+             */
+            same: boolean;
+            /** Text */
+            text: string;
+            /** Looks */
+            looks: number;
+            /**
+             * Steps
+             * @description The last looks, oldest first: time_s before the event, foot x and y in 0..1, what was remembered.
+             */
+            steps: {
+                [key: string]: unknown;
+            }[];
+        };
+        /**
          * Role
          * @enum {string}
          */
@@ -2626,6 +2648,18 @@ export interface components {
              * @description Give it back as ?cursor= for what follows; null at the end.
              */
             next_cursor: string | null;
+        };
+        /**
+         * ScheduleSaid
+         * @description The rule's windows, and what the clock and the calendar said when it was raised; empty windows: always.
+         */
+        ScheduleSaid: {
+            /** Windows */
+            windows: components["schemas"]["WindowShape"][];
+            /** Calendar */
+            calendar: {
+                [key: string]: unknown;
+            } | null;
         };
         /**
          * Scheme
@@ -3139,6 +3173,47 @@ export interface components {
             message: {
                 [key: string]: unknown;
             } | null;
+            /**
+             * Geometry
+             * @description The rule's points as they were judged, in 0..1.
+             */
+            geometry: [
+                number,
+                number
+            ][];
+            /**
+             * Track
+             * @description Seconds before the event, x and y in 0..1.
+             */
+            track: [
+                number,
+                number,
+                number
+            ][];
+            /**
+             * Thresholds
+             * @description What had to be reached, of the rule and of the detector.
+             */
+            thresholds: {
+                [key: string]: number;
+            };
+            /**
+             * Measured
+             * @description What was reached, in the units that the names end in.
+             */
+            measured: {
+                [key: string]: number;
+            };
+            /**
+             * Frame
+             * @description The picture: its number, its size, the camera's time of it.
+             */
+            frame: {
+                [key: string]: unknown;
+            };
+            schedule: components["schemas"]["ScheduleSaid"] | null;
+            /** @description Of rules alone. */
+            rerun: components["schemas"]["RerunItem"] | null;
         };
         /** WindowInput */
         WindowInput: {
