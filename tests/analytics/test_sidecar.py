@@ -20,7 +20,12 @@ def test_the_shipped_ones() -> None:
 
 
 REFUSED = [
-    ('family = "yolo8"', 'family = "yolo99"', "family", "needs one of nanodet, yolo8, yolox, has 'yolo99'"),
+    (
+        'family = "yolo8"',
+        'family = "yolo99"',
+        "family",
+        "needs one of detr, detr-scored, end2end, nanodet, yolo8, yolox, has 'yolo99'",
+    ),
     ('file = "squares.onnx"', 'file = "../squares.onnx"', "file", "match pattern"),
     ('name = "squares"', 'name = "Squares!"', "name", "match pattern"),
     ('licence = "CC0"', "", "licence", "is required"),
