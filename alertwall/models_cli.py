@@ -42,7 +42,9 @@ def add_to(parser: argparse.ArgumentParser) -> None:
             added.add_argument("--seconds", type=_number(float, 0.1, SECONDS_MAX), default=3.0, help="of each (3)")
     export = action("export", export_weights, "make weights for another runtime, or of 8 bits, from these")
     export.add_argument("--to", required=True, choices=["onnx", "openvino", "engine", "int8"])
-    export.add_argument("--pictures", type=Path, help="int8: folder of pictures of your own cameras to calibrate with")
+    export.add_argument(
+        "--pictures", type=Path, help="int8: folder of some twenty pictures of your own cameras, to calibrate with"
+    )
 
 
 def get(arguments: argparse.Namespace) -> int:
@@ -139,7 +141,7 @@ def export_weights(arguments: argparse.Namespace) -> int:
     """`alertwall models export`."""
     export = importlib.import_module("analytics.export")
 
-    logging.basicConfig(level=logging.WARNING)
+    logging.basicConfig(level=logging.ERROR)  # the tools that make weights warn of each other
     made = export.export(arguments.name, _weights_dir(arguments), to=arguments.to, pictures=arguments.pictures)
     print(made.path)
     if made.name:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from analytics import selftest, sidecar
 from analytics.detectors.opening import weights_of
+from analytics.detectors.ultralytics_backend import load
 from analytics.hub import EXTRA
 from analytics.letterbox import Letterbox
 from analytics.planner import Planner
@@ -26,6 +27,7 @@ from models.errors import AlertwallError, BadInput, ConfigError
 FORMATS = {"onnx": ".onnx", "openvino": ".xml", "engine": ".engine"}
 PICTURES_MAX = 300
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
+WORDS = ", ".join(sorted(SUFFIXES))
 ENGINE_BATCH_MAX = 32
 
 
@@ -66,7 +68,7 @@ def export(name: str, weights_dir: Path, *, to: str, pictures: Path | None = Non
 def _by_ultralytics(wanted: Sidecar, weights: Path, to: str) -> tuple[Path, str]:
     """Return what ultralytics made beside ``weights``, and the family of its outputs."""
     try:
-        ultralytics = importlib.import_module("ultralytics")
+        ultralytics = load()
     except ImportError as missing:
         expected = f"{wanted.name} needs the package ultralytics, licence AGPL-3.0: {EXTRA}"
         raise ConfigError("models export", expected) from missing
@@ -117,21 +119,23 @@ def _toml(said: Mapping[str, Any], path: str = "") -> Iterator[str]:
 
 
 def _quantise(wanted: Sidecar, weights: Path, folder: Path | None) -> Made:
-    """Make the 8-bit twin of an ONNX file, calibrated with pictures of a folder, else with the self-test picture."""
+    """Make the 8-bit twin of an ONNX file, calibrated with the pictures of a folder."""
     if weights.suffix != ".onnx":
         raise BadInput("--to", f"onnx first, then int8 of that: {weights.name} is no ONNX file")
     if importlib.util.find_spec("onnxruntime") is None:
         raise ConfigError("models export", "int8 needs the package onnxruntime: pip install 'alertwall[onnxruntime]'")
-    paths = [selftest.PICTURE]
-    if folder is not None:
-        paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)[:PICTURES_MAX]
-        if not paths:
-            raise BadInput("--pictures", f"a folder with pictures ({', '.join(sorted(SUFFIXES))}), {folder} has none")
+    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES) if folder else []
+    if not paths:
+        raise BadInput("--pictures", f"a folder with some twenty pictures of your own cameras ({WORDS})")
+    paths = paths[:PICTURES_MAX]
     quantise = importlib.import_module("analytics.quantise")
     path = quantised(weights)
     with tempfile.TemporaryDirectory(prefix=FETCHED, dir=weights.parent) as made_for_us:
         made = Path(made_for_us) / path.name
-        quantise.static(weights, made, (tensor for one in paths for tensor in _tensors(wanted, one)))
+        try:
+            quantise.static(weights, made, (tensor for one in paths for tensor in _tensors(wanted, one)))
+        except Exception as failed:  # ONNX Runtime's errors have no common base
+            raise ExportFailed(f"{weights.name} cannot be made 8 bits wide: {failed}") from failed
         keep(made, path, source=f"{weights.name} sha256 {sidecar.digest(weights)}")
     return Made(path)
 

@@ -1,6 +1,7 @@
 """Weights that ultralytics fetches by itself, for those who have it; an optional extra under AGPL-3.0."""
 
 import importlib
+import os
 import tempfile
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def fetch(wanted: Sidecar, path: Path, progress: Progress) -> None:
     The licence of ultralytics and of its weights is AGPL-3.0: nothing of either is here unless somebody asked.
     """
     asset = wanted.source.ultralytics
+    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     try:
         downloads = importlib.import_module("ultralytics.utils.downloads")
     except ImportError as missing:

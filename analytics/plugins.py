@@ -87,14 +87,14 @@ class Guarded:
         self._open.add(ticket)
         try:
             self._inner.submit(ticket, frame, views)
-        except Exception as failed:
+        except Exception as failed:  # noqa: BLE001 - a stranger's code
             self._fail(ticket, f"submit: {type(failed).__name__}: {failed}")
 
     def poll(self) -> list[Answer]:
         failed, self._failed = self._failed, []
         try:
             answers = list(self._inner.poll())
-        except Exception as error:  # nobody knows which looks it lost: all that are under way
+        except Exception as error:  # noqa: BLE001 - a stranger's code; it lost all that was under way
             for ticket in sorted(self._open - {answer.ticket for answer in failed}):
                 self._fail(ticket, f"poll: {type(error).__name__}: {error}")
             answers = []

@@ -1,5 +1,6 @@
 """What a detector does on this machine: what it finds in one picture, and how fast it is in each precision."""
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from analytics.detectors.opening import precisions_of
 from analytics.planner import Planner
 from models.errors import AlertwallError
 from models.frame import Frame
+
+log = logging.getLogger(__name__)
 
 WARM_UP = 3
 PATIENCE_S = 30.0
@@ -51,7 +54,11 @@ def speeds(name: str, *, weights_dir: Path, device: str, threads: int, seconds: 
     auto = with_auto.spec.precision
     with_auto.close()
     for precision in precisions_of(name, weights_dir=weights_dir, device=device):
-        detector = open_detector(name, weights_dir=weights_dir, device=device, precision=precision, threads=threads)
+        try:
+            detector = open_detector(name, weights_dir=weights_dir, device=device, precision=precision, threads=threads)
+        except selftest.SelfTestFailed as failed:
+            log.warning("not in %s: %s", precision, failed)
+            continue
         try:
             yield _measure(detector, frame, seconds, chosen=detector.spec.precision == auto)
         finally:

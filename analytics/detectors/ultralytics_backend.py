@@ -1,6 +1,7 @@
 """Networks in ultralytics' own formats (.pt, .engine): an optional extra under AGPL-3.0, imported when asked for."""
 
 import importlib
+import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +19,15 @@ from models.errors import ConfigError
 REQUESTS = 2
 """One is filled while the other computes."""
 BATCH_MAX = {"CUDA": 32}
+QUIET = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false"}
 DEVICES = {"CPU": "cpu", "CUDA": "cuda:0"}
+
+
+def load() -> Any:
+    """Import ultralytics, which then neither installs packages nor tells its maker what it is used for."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    return importlib.import_module("ultralytics")
 
 
 class UltralyticsEngine:
@@ -28,7 +37,7 @@ class UltralyticsEngine:
         if precision not in (AUTO, F32, F16):
             raise ConfigError("analytics.precision", f"needs auto, f32 or f16 on ultralytics, has '{precision}'")
         try:
-            ultralytics = importlib.import_module("ultralytics")
+            ultralytics = load()
             torch = importlib.import_module("torch")
         except ImportError as missing:
             expected = f"{sidecar.name} needs the extra 'ultralytics' (AGPL-3.0): {missing}"
@@ -41,12 +50,13 @@ class UltralyticsEngine:
         self._network: Any = ultralytics.YOLO(str(weights), task="detect")
         self._options = {
             "device": DEVICES.get(device, device),
-            "half": self._half,
             "conf": sidecar.output.conf_low,
             "iou": sidecar.output.nms_iou,
             "classes": list(sidecar.columns),
             "verbose": False,
         }
+        if self._half:
+            self._options["half"] = True
         self._batch_max = BATCH_MAX.get(device, 1)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ultralytics")
         self._pictures: list[NDArray[np.uint8]] = [np.empty((0, 0, 0, 3), np.uint8)] * REQUESTS
