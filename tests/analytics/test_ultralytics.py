@@ -64,7 +64,7 @@ def test_a_pt_file_is_looked_through(extra: None, weights: Path) -> None:
     detector.close()
     assert len(found) == 3
     assert (detector.spec.backend, detector.spec.precision) == ("ultralytics", "f32")
-    with pytest.raises(ConfigError, match="analytics.precision: needs auto, f32 or f16 on ultralytics, has 'bf16'"):
+    with pytest.raises(ConfigError, match=r"analytics\.precision: needs auto, f32 or f16 on ultralytics, has 'bf16'"):
         open_detector("squares", weights_dir=weights, precision="bf16")
 
 

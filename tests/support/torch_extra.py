@@ -29,10 +29,10 @@ def ultralytics_here(folder: Path) -> Iterator[None]:
     if importlib.util.find_spec("torchvision") is not None:
         yield
         return
-    package = folder / "torchvision"
-    package.mkdir()
-    (package / "__init__.py").write_text("from torchvision import ops\n__version__ = '0.28.0'\n", "utf-8")
-    (package / "ops.py").write_text(OPS, "utf-8")
+    stand_in = folder / "torchvision"
+    stand_in.mkdir()
+    (stand_in / "__init__.py").write_text("from torchvision import ops\n__version__ = '0.28.0'\n", "utf-8")
+    (stand_in / "ops.py").write_text(OPS, "utf-8")
     about = folder / "torchvision-0.28.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text(METADATA, "utf-8")
