@@ -16,6 +16,7 @@ from alertwall.analysis import Analysis, Found, Opener, opener
 from alertwall.assignment import owner
 from alertwall.camera_events import CameraEvents
 from alertwall.camera_set import CameraSet, Registration
+from alertwall.coverage import CoverageWatch, summed
 from alertwall.outbox import Canary, Fact, NewEvent, Outbox
 from alertwall.worker_http import WorkerPort
 from alertwall.worker_restream import open_restream
@@ -119,6 +120,7 @@ class Worker:
             restream=open_restream(site, worker_id, store, clock, self.cameras),
         )
         self._camera_events = CameraEvents(networks(site.ingest.allowed_networks), clock=clock, put=self._camera_said)
+        self._coverage = CoverageWatch()
         self._passwords: dict[tuple[str, int], str] = {}
         self._kept: list[Camera] = []
         self._registrations_due_s = 0.0
@@ -136,6 +138,7 @@ class Worker:
         try:
             while not stopping.is_set():
                 self.cameras.look()
+                self._look_at_coverage()
                 self._let_out_canary()
                 for duty in (self._beat, self._read_registrations, self._write_states):
                     if not self._do(duty):
@@ -150,6 +153,7 @@ class Worker:
         steps: tuple[Callable[[], object], ...] = (
             lambda: self._camera_events.close(self._clock.monotonic_s() + STOP_WITHIN_S / 2),
             lambda: self.cameras.close(self._clock.monotonic_s() + STOP_WITHIN_S),
+            lambda: self._outbox.put(*self._coverage.close(self._clock.utc_now())),
             lambda: self._write(self.cameras.states()),  # the next worker's gap begins at the very last picture
             self._disk.close,
             self._analysis.close,
@@ -178,9 +182,16 @@ class Worker:
 
     # duties
 
+    def _look_at_coverage(self) -> None:
+        counts = self._analysis.stats().get("cameras", {})
+        areas = {held.registration.camera.id: held.registration.camera.area for held in self.cameras.held.values()}
+        now, now_s = self._clock.utc_now(), self._clock.monotonic_s()
+        self._outbox.put(*self._coverage.look(counts, areas, now=now, now_s=now_s))
+
     def _detail(self) -> dict[str, Any]:
         analysis = self._analysis.stats()
-        analysis.pop("cameras", None)
+        analysis |= summed(analysis.pop("cameras", {}))
+        analysis["not_all_looked_at"] = len(self._coverage.thin)
         return {
             **self.cameras.counts(),
             "peers": self._port.peers.count,

@@ -81,19 +81,24 @@ class Planner:
         return regions if regions.pixels < REGIONS_WORTH * self.full.pixels else self.full
 
     def parts(self, boxes_px: Floats, *, most: float) -> Plan:
-        """Return looks at as many of ``boxes_px`` (n, 4), the first first, as cost ``most`` of a full look at most."""
+        """Return looks at as many of ``boxes_px`` (n, 4), the first first, as cost ``most`` of a full look at most.
+
+        One at least is looked at, however large; where all of the frame costs no more, that is the look.
+        """
         room = most * self.full.pixels
         merged = self._merged([self._around(box) for box in boxes_px.tolist()])
-        centres = (boxes_px[:, :2] + boxes_px[:, 2:]) / 2
-        order = sorted(range(len(merged)), key=lambda index: _first_inside(merged[index], centres))
+        centres = ((boxes_px[:, :2] + boxes_px[:, 2:]) / 2).astype(np.float32)
         views: list[View] = []
-        for index in order:
-            more = self._views(merged[index])
+        for rect in sorted(merged, key=lambda rect: _first_inside(rect, centres)):
+            more = self._views(rect)
             cost = sum(view.pixels for view in more)
-            if cost <= room:
+            if cost <= room or not views:
                 room -= cost
                 views += more
-        return Plan(Look.REGIONS, tuple(views)) if views else NOTHING
+        parts = Plan(Look.REGIONS, tuple(views))
+        if views and parts.pixels < self.full.pixels:
+            return parts
+        return self.full if len(boxes_px) else NOTHING
 
     def _around(self, box: Sequence[float]) -> Rect:
         """Return a box with its surroundings, no smaller than a region may be, inside the frame where possible."""

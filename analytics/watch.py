@@ -170,7 +170,7 @@ class CameraWatch:
         recheck_s = RECHECK_TRACKS_S if len(tracks) else RECHECK_S
         everything = motion.change is Change.CUT or now_s - self.last_full_s >= recheck_s
         awake = ~self.tracker.resting(now_s) & (tracks.missed_s <= RECENT_TRACK_S)
-        boxes = np.concatenate([motion.boxes_px.astype(np.float32), self.tracker.predicted(now_s)[awake]])
+        boxes = np.concatenate([self.tracker.predicted(now_s)[awake], motion.boxes_px.astype(np.float32)])
         plan = self.planner.plan(boxes, everything=everything)
         self._boxes = boxes
         self._share = (TRACKED_WEIGHT if len(tracks) else 1.0) + float(motion.share)
