@@ -45,11 +45,15 @@ class CoverageWatch:
         """Return the cameras of which not everything is looked at."""
         return [camera_id for camera_id, known in self._cameras.items() if known.since is not None]
 
+    def due(self, now_s: float) -> bool:
+        """Tell whether the next window is over."""
+        return self._window_s is None or now_s - self._window_s >= WINDOW_S
+
     def look(
         self, counts: Mapping[str, Mapping[str, int]], areas: Mapping[str, str], *, now: datetime, now_s: float
     ) -> list[Fact]:
         """Return what follows from each camera's counters; ``areas`` are those of the cameras held."""
-        if self._window_s is not None and now_s - self._window_s < WINDOW_S:
+        if not self.due(now_s):
             return []
         began, self._window_s, self._window_at = self._window_at or now, now_s, now
         facts: list[Fact] = []
@@ -111,7 +115,8 @@ def summed(cameras: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
     """Return all pictures by what became of them, and by camera where most were given up: few, for each heartbeat."""
     pictures = {reason: sum(said.get(reason, 0) for said in cameras.values()) for reason in COUNTED}
     given_up = {
-        id: {reason: said[reason] for reason in COUNTED[2:] if said.get(reason)} for id, said in cameras.items()
+        camera_id: {reason: said[reason] for reason in COUNTED[2:] if said.get(reason)}
+        for camera_id, said in cameras.items()
     }
-    most = sorted((id for id, said in given_up.items() if said), key=lambda id: -sum(given_up[id].values()))
-    return {"pictures": pictures, "given_up": {id: given_up[id] for id in most[:WORST_SHOWN]}}
+    most = sorted((entry for entry in given_up.items() if entry[1]), key=lambda entry: -sum(entry[1].values()))
+    return {"pictures": pictures, "given_up": dict(most[:WORST_SHOWN])}

@@ -183,9 +183,11 @@ class Worker:
     # duties
 
     def _look_at_coverage(self) -> None:
+        now, now_s = self._clock.utc_now(), self._clock.monotonic_s()
+        if not self._coverage.due(now_s):
+            return
         counts = self._analysis.stats().get("cameras", {})
         areas = {held.registration.camera.id: held.registration.camera.area for held in self.cameras.held.values()}
-        now, now_s = self._clock.utc_now(), self._clock.monotonic_s()
         self._outbox.put(*self._coverage.look(counts, areas, now=now, now_s=now_s))
 
     def _detail(self) -> dict[str, Any]:

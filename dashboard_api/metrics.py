@@ -102,7 +102,7 @@ def collect(conn: Connection[Any], now: datetime, *, version: str, viewers: int)
         Metric(
             "alertwall_analytics_overload_step",
             "gauge",
-            "What a worker's analytics gives up: 0 nothing, 1 and 2 rate, 3 all but parts, 4 cameras without armed rules.",
+            "What analytics gives up: 0 nothing, 1 and 2 rate, 3 all but parts, 4 cameras without a rule in force.",
             [({"worker": worker}, said.get("overload", {}).get("step", 0)) for worker, said in analytics.items()],
         ),
         Metric(

@@ -102,8 +102,7 @@ def test_it_is_no_gap_of_the_footage(store: Store, windows: Windows) -> None:
 
 def test_summed() -> None:
     """Everything together, and the cameras where most was given up."""
-    said = summed(
-        {"a": {"offered": 10, "busy": 2}, "b": {"offered": 10, "busy": 3, "shed_rate": 1}, "c": {"offered": 5}}
-    )
+    of_b = {"offered": 10, "busy": 3, "shed_rate": 1}
+    said = summed({"a": {"offered": 10, "busy": 2}, "b": of_b, "c": {"offered": 5}})
     assert (said["pictures"]["offered"], said["pictures"]["busy"], said["pictures"]["lost"]) == (25, 5, 0)
     assert list(said["given_up"].items()) == [("b", {"busy": 3, "shed_rate": 1}), ("a", {"busy": 2})]

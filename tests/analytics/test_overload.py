@@ -213,9 +213,9 @@ def test_a_step_back_too_early_makes_the_next_one_later() -> None:
     swings = 0
     for _ in range(150):
         lost = 0.5 if overload.step is Step.NONE else 0.0
-        swings += overload.step is Step.NONE
+        swings += overload.step is Step.NONE  # windows, of 150
         now_s = judged(overload, now_s, 2, load=1 if lost else 0.3, lost=lost)
-    assert swings <= 5
+    assert swings <= 10
 
 
 def test_slow_cameras_are_not_hurried() -> None:

@@ -3,7 +3,7 @@
 import importlib
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,14 @@ import pytest
 
 from alertwall import cli, preflight
 from alertwall.analysis import Analysis, opener
+from analytics.detector import Answer
 from analytics.detectors import open_detector
+from analytics.letterbox import View
 from analytics.pipeline import Pipeline
 from analytics.plugins import Guarded, PluginFailed
 from configs import site as sites
 from models.errors import ConfigError
+from models.frame import Frame
 from tests.analytics.pictures import FakeDetector, boxes, frame, texture, tripwire, with_box
 from tests.analytics.test_engines import look
 from tests.support.clock import FakeClock
@@ -121,13 +124,13 @@ class Moody(FakeDetector):
         super().__init__(lambda _frame: boxes((40, 40, 80, 120), class_id=7 if mood == "class" else 0))
         self.mood = mood
 
-    def submit(self, ticket, frame, views) -> None:  # type: ignore[no-untyped-def]
-        super().submit(ticket + 1000 * (self.mood == "ticket"), frame, views)
+    def submit(self, ticket: int, frame: Frame, views: Sequence[View]) -> None:
+        super().submit(ticket, frame, views)
         if self.mood == "submit":
             self._answers.clear()
             raise OSError("device lost")
 
-    def poll(self):  # type: ignore[no-untyped-def]
+    def poll(self) -> list[Answer]:
         answers = super().poll()
         if self.mood == "poll" and answers:
             raise OSError("device lost")
