@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence, Sized
 from pathlib import Path
 
-from alertwall import bars, homes, logs, preflight
+from alertwall import homes, logs, models_cli, preflight
 from alertwall.state_folder import Refused
 from configs import site as sites
 from configs.refusals import SiteRefused
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     worker.set_defaults(part="worker")
     worker.add_argument("--id", default="worker-1", help="its name; each worker of a site has its own (worker-1)")
     _user_parser(command("user", None, "accounts", site=False))
-    _models_parser(command("models", None, "weights of detectors", site=False))
+    models_cli.add_to(command("models", None, "weights of detectors", site=False))
     return parser
 
 
@@ -82,17 +82,6 @@ def _user_parser(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--name", help="what others read; without it: the username")
     add.add_argument("--language", default="en", choices=["en", "zh-CN"])
     add.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
-
-
-def _models_parser(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(required=True, metavar="action")
-    get = actions.add_parser("get", help="fetch and convert weights once")
-    get.set_defaults(command=get_weights)
-    get.add_argument("name", help="as `alertwall models list` shows it")
-    listing = actions.add_parser("list", help="show which weights there are")
-    listing.set_defaults(command=list_weights)
-    for action in (get, listing):
-        action.add_argument("-c", "--config", type=Path, metavar="site.toml", help="use this site's weights folder")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -186,26 +175,3 @@ def add_user(arguments: argparse.Namespace) -> int:
         )
     print(f"{arguments.username} may sign in as {arguments.role} of {', '.join(arguments.area)}")
     return 0
-
-
-def get_weights(arguments: argparse.Namespace) -> int:
-    """`alertwall models get`."""
-    weights = importlib.import_module("analytics.weights")
-
-    logging.basicConfig(level=logging.WARNING)
-    path = weights.get(arguments.name, _weights_dir(arguments), progress=bars.ByteBar(f"weights of {arguments.name}"))
-    print(path)
-    return 0
-
-
-def list_weights(arguments: argparse.Namespace) -> int:
-    """`alertwall models list`."""
-    weights = importlib.import_module("analytics.weights")
-
-    for line in weights.listing(_weights_dir(arguments)):
-        print(line)
-    return 0
-
-
-def _weights_dir(arguments: argparse.Namespace) -> Path:
-    return sites.load(arguments.config).weights_dir if arguments.config else homes.weights_home()

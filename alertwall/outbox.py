@@ -39,6 +39,7 @@ class GapOpened(msgspec.Struct, frozen=True, tag="gap_opened"):
 class GapClosed(msgspec.Struct, frozen=True, tag="gap_closed"):
     source_id: str
     ended_at: datetime
+    source_kind: SourceKind = SourceKind.CAMERA
 
 
 class Canary(msgspec.Struct, frozen=True, tag="canary"):
@@ -169,7 +170,7 @@ def apply(conn: StoreConnection, batch: Sequence[Fact]) -> None:
         if isinstance(fact, GapOpened):
             _open_gap(conn, fact.gap)
         elif isinstance(fact, GapClosed):
-            gaps.close_gap(conn, source_kind=SourceKind.CAMERA, source_id=fact.source_id, ended_at=fact.ended_at)
+            gaps.close_gap(conn, source_kind=fact.source_kind, source_id=fact.source_id, ended_at=fact.ended_at)
         elif isinstance(fact, Canary):
             canaries.send(conn, fact.worker_id, fact.sent_at)
 

@@ -5,6 +5,7 @@ import errno
 import shutil
 import socket
 import tomllib
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import configs
@@ -14,6 +15,8 @@ from configs.site import Site
 from models.errors import ConfigError
 
 DETECTORS = Path(configs.__file__).parent / "detectors"
+PLUGINS = "alertwall.detectors"
+"""Entry points of other packages' detectors."""
 NEEDS_NO_WEIGHTS = "moving-object"
 START_FREE_AT_LEAST_MB = 300
 """The embedded database alone writes about 100 MB at its first start."""
@@ -51,6 +54,8 @@ def check_detector(site: Site) -> str:
             said = tomllib.loads(path.read_text("utf-8"))
             files[str(said.get("name"))] = str(said.get("file"))
     if name not in files:
+        if entry_points(group=PLUGINS, name=name):
+            return ""  # it knows itself whether it has what it needs
         expected = f"needs one of {', '.join(sorted([*files, NEEDS_NO_WEIGHTS]))}, has '{name}'"
         raise ConfigError("analytics.detector", expected + refusals.nearest(name, files))
     if (site.weights_dir / files[name]).is_file():

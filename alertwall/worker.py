@@ -16,6 +16,7 @@ from alertwall.analysis import Analysis, Found, Opener, opener
 from alertwall.assignment import owner
 from alertwall.camera_events import CameraEvents
 from alertwall.camera_set import CameraSet, Registration
+from alertwall.coverage import CoverageWatch, summed
 from alertwall.memory import trimmer
 from alertwall.outbox import Canary, Fact, NewEvent, Outbox
 from alertwall.recording_watch import RECORDINGS_OF, taken_over
@@ -134,6 +135,7 @@ class Worker:
             restream=open_restream(site, worker_id, store, clock, self.cameras),
         )
         self._camera_events = CameraEvents(networks(site.ingest.allowed_networks), clock=clock, put=self._camera_said)
+        self._coverage = CoverageWatch()
         self._passwords: dict[tuple[str, int], str] = {}
         self._kept: list[Camera] = []
         self._alarms: dict[int, int] = {}  # how many events each incident had
@@ -154,6 +156,7 @@ class Worker:
         try:
             while not stopping.is_set():
                 self.cameras.look()
+                self._look_at_coverage()
                 self._let_out_canary()
                 for duty in (self._beat, self._read_registrations, self._follow_alarms, self._write_states):
                     if not self._do(duty):
@@ -168,6 +171,7 @@ class Worker:
         steps: tuple[Callable[[], object], ...] = (
             lambda: self._camera_events.close(self._clock.monotonic_s() + STOP_WITHIN_S / 2),
             lambda: self.cameras.close(self._clock.monotonic_s() + STOP_WITHIN_S),
+            lambda: self._outbox.put(*self._coverage.close(self._clock.utc_now())),
             lambda: self._write(self.cameras.states()),  # the next worker's gap begins at the very last picture
             self._disk.close,
             self._analysis.close,
@@ -196,9 +200,18 @@ class Worker:
 
     # duties
 
+    def _look_at_coverage(self) -> None:
+        now, now_s = self._clock.utc_now(), self._clock.monotonic_s()
+        if not self._coverage.due(now_s):
+            return
+        counts = self._analysis.stats().get("cameras", {})
+        areas = {held.registration.camera.id: held.registration.camera.area for held in self.cameras.held.values()}
+        self._outbox.put(*self._coverage.look(counts, areas, now=now, now_s=now_s))
+
     def _detail(self) -> dict[str, Any]:
         analysis = self._analysis.stats()
-        analysis.pop("cameras", None)
+        analysis |= summed(analysis.pop("cameras", {}))
+        analysis["not_all_looked_at"] = len(self._coverage.thin)
         return {
             **self.cameras.counts(),
             "peers": self._port.peers.count,

@@ -13,6 +13,8 @@ from analytics.detections import Detections, Floats, Ints, ShapeError
 
 Outputs = Sequence[NDArray[np.float32]]
 YOLOX_STRIDES = (8, 16, 32)
+SIZE_INPUT = "orig_target_sizes"
+"""The second input of some DETR exports: (1, 2) width and height that their boxes are to be in."""
 LOG_SIZE_MOST = 10.0
 """In strides: far larger than any picture, far from overflow."""
 
@@ -54,7 +56,7 @@ def nanodet(outputs: Outputs, size_px: tuple[int, int], wanted: Wanted) -> Detec
 
 
 def yolo8(outputs: Outputs, _size_px: tuple[int, int], wanted: Wanted) -> Detections:
-    """Decode (1, 4 + classes, cells) with centre, width and height in pixels: YOLOv8 to YOLO11."""
+    """Decode (1, 4 + classes, cells) with centre, width and height in pixels: YOLOv8 to YOLO12."""
     raw = outputs[0][0]
     if raw.shape[0] != 4 + wanted.classes_total:
         raise ShapeError("output", f"(1, {4 + wanted.classes_total}, n)", outputs[0].shape)
@@ -77,7 +79,63 @@ def yolox(outputs: Outputs, size_px: tuple[int, int], wanted: Wanted) -> Detecti
     return Detections(_corners(np.concatenate([centre, size], axis=1)), score, class_id)
 
 
-FAMILIES: dict[str, Decode] = {"nanodet": nanodet, "yolo8": yolo8, "yolox": yolox}
+def end2end(outputs: Outputs, _size_px: tuple[int, int], wanted: Wanted) -> Detections:
+    """Decode (1, n, 6) of left, top, right, bottom in pixels, score, class: YOLOv10, YOLO26, NMS in the graph."""
+    raw = outputs[0][0]
+    if len(outputs) != 1 or raw.ndim != 2 or raw.shape[1] != 6:
+        raise ShapeError("output", "one of (1, n, 6)", outputs[0].shape)
+    return _chosen(raw[:, :4], raw[:, 4], raw[:, 5], wanted)
+
+
+def detr(outputs: Outputs, size_px: tuple[int, int], wanted: Wanted) -> Detections:
+    """Decode (1, n, classes) scores and (1, n, 4) centre, width and height as shares: RT-DETR, D-FINE, RF-DETR.
+
+    Scores may be logits; both may come as one (1, n, 4 + classes) of shares and scores, as ultralytics exports them.
+    """
+    total = wanted.classes_total
+    if len(outputs) == 1 and outputs[0].shape[2:] == (4 + total,):
+        places, scores = outputs[0][0][:, :4], outputs[0][0][:, 4:]
+    else:
+        of_places = [output[0] for output in outputs if output.shape[2:] == (4,)]
+        of_scores = [output[0] for output in outputs if output.shape[2:] == (total,)]
+        if len(of_places) != 1 or len(of_scores) != 1 or len(of_places[0]) != len(of_scores[0]):
+            want = f"one (1, n, 4) and one (1, n, {total}), or (1, n, {4 + total})"
+            raise ShapeError("outputs", want, tuple(side for output in outputs for side in output.shape))
+        places, scores = of_places[0], of_scores[0]
+    logits = len(scores) > 0 and (scores.min() < 0 or scores.max() > 1)
+    least = float(np.log(wanted.min_score / (1 - wanted.min_score))) if logits else wanted.min_score
+    cells, score, class_id = _best(scores[:, wanted.columns], least)
+    if logits:
+        score = (1 / (1 + np.exp(-score))).astype(np.float32)
+    return Detections(_corners(places[cells] * np.array(size_px * 2, np.float32)), score, class_id)
+
+
+def detr_scored(outputs: Outputs, _size_px: tuple[int, int], wanted: Wanted) -> Detections:
+    """Decode (1, n) classes, (1, n, 4) corners in pixels and (1, n) scores, in this order: RT-DETR's own export."""
+    if len(outputs) != 3 or outputs[1].shape != (*outputs[0].shape, 4) or outputs[2].shape != outputs[0].shape:
+        want = "(1, n), (1, n, 4) and (1, n)"
+        raise ShapeError("outputs", want, tuple(side for output in outputs for side in output.shape))
+    return _chosen(outputs[1][0], outputs[2][0], outputs[0][0], wanted)
+
+
+FAMILIES: dict[str, Decode] = {
+    "detr": detr,
+    "detr-scored": detr_scored,
+    "end2end": end2end,
+    "nanodet": nanodet,
+    "yolo8": yolo8,
+    "yolox": yolox,
+}
+
+
+def _chosen(xyxy: Floats, score: Floats, column: Floats, wanted: Wanted) -> Detections:
+    """Return the boxes that the network has classed itself, as far as their classes and scores are wanted."""
+    label_of = np.full(wanted.classes_total, -1, np.int64)
+    label_of[wanted.columns] = np.arange(len(wanted.columns))
+    known = np.isfinite(column) & (column >= 0) & (column < wanted.classes_total)
+    class_id = label_of[np.where(known, column, 0).astype(np.int64)]
+    kept = np.flatnonzero(known & (class_id >= 0) & (score >= wanted.min_score))
+    return Detections(xyxy[kept].astype(np.float32), score[kept].astype(np.float32), class_id[kept])
 
 
 def _best(scores: Floats, min_score: float) -> tuple[Ints, Floats, Ints]:

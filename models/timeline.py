@@ -18,6 +18,11 @@ class GapCause(StrEnum):
     UNKNOWN = "unknown"
 
 
+def analytics_of(camera_id: str) -> str:
+    """Return the source whose gaps say that a camera's pictures were not looked at; footage may be there."""
+    return f"analytics:{camera_id}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
     """A stretch in which a source was not heard; ``ended_at`` is None while it lasts."""

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
+from openvino import opset13 as opset
 from openvino.preprocess import ColorFormat, PrePostProcessor
 
 from analytics.detectors.network import EngineFailed
-from analytics.families import Outputs
+from analytics.families import SIZE_INPUT, Outputs
+from analytics.precisions import AUTO, INT8
 from analytics.sidecar import Sidecar
 from models.errors import ConfigError
 
@@ -31,14 +33,17 @@ class OpenVinoEngine:
     """One compiled network that takes 8-bit pictures as they are: normalisation is part of the graph."""
 
     def __init__(self, weights: Path, sidecar: Sidecar, *, device: str, precision: str, threads: int) -> None:
+        """Compile ``weights``; for int8 they are quantised already."""
         core = ov.Core()
         if device.split(".", maxsplit=1)[0] not in {name.split(".")[0] for name in core.available_devices}:
             raise ConfigError("analytics.device", f"needs one of {', '.join(core.available_devices)}, has '{device}'")
         settings: dict[str, Any] = {}
-        if precision != "auto":
-            if precision not in HINTS:
-                raise ConfigError("analytics.precision", f"needs auto, f32, f16 or bf16 on OpenVINO, has '{precision}'")
+        self._int8 = precision == INT8
+        if precision in HINTS:
             settings["INFERENCE_PRECISION_HINT"] = HINTS[precision]
+        elif precision not in (AUTO, INT8):
+            words = "auto, f32, f16, bf16 or int8"
+            raise ConfigError("analytics.precision", f"needs {words} on OpenVINO, has '{precision}'")
         if device == "CPU":
             settings |= {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": min(REQUESTS, threads)}
         self._compiled = core.compile_model(with_normalisation(core.read_model(weights), sidecar), device, settings)
@@ -51,19 +56,26 @@ class OpenVinoEngine:
 
     @property
     def precision(self) -> str:
-        """The one in use: OpenVINO picks bf16 by itself where the CPU has AMX."""
+        """The one in use: OpenVINO may have picked another than it was told to prefer."""
+        if self._int8:
+            return INT8
         used = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         return {long: short for short, long in WORDS.items()}.get(used, str(used))
 
-    def picture(self, slot: int, width_px: int, height_px: int) -> NDArray[np.uint8]:
+    @property
+    def batch_max(self) -> int:
+        return 1
+
+    def pictures(self, slot: int, count: int, width_px: int, height_px: int) -> NDArray[np.uint8]:
+        assert count == 1, "batches buy nothing here"
         kept = self._pictures[slot]
-        picture = kept.get((width_px, height_px))
-        if picture is None:
+        pictures = kept.get((width_px, height_px))
+        if pictures is None:
             if len(kept) >= REQUESTS * 8:
                 kept.pop(next(iter(kept)))
-            picture = kept[width_px, height_px] = np.empty((height_px, width_px, 3), np.uint8)
-        self._requests[slot].set_input_tensor(ov.Tensor(picture[None], shared_memory=True))
-        return picture
+            pictures = kept[width_px, height_px] = np.empty((1, height_px, width_px, 3), np.uint8)
+        self._requests[slot].set_input_tensor(ov.Tensor(pictures, shared_memory=True))
+        return pictures
 
     def start(self, slot: int, done: Callable[[], None]) -> None:
         request = self._requests[slot]
@@ -96,9 +108,18 @@ class OpenVinoEngine:
         _CLOSED.append((self._compiled, self._requests))
 
 
+def capabilities(device: str) -> list[str]:
+    """Return what ``device`` computes in (FP32, FP16, BF16, INT8); nothing is known of one that is not here."""
+    core = ov.Core()
+    if device.split(".", maxsplit=1)[0] not in {name.split(".")[0] for name in core.available_devices}:
+        return []
+    return [str(word) for word in core.get_property(device, "OPTIMIZATION_CAPABILITIES")]
+
+
 def with_normalisation(model: ov.Model, sidecar: Sidecar) -> ov.Model:
     """Make a network take (1, height, width, 3) bytes as they are, of any size that it can."""
     wants = sidecar.input
+    _fix_picture_size(model, sidecar)
     steps = PrePostProcessor(model)
     colour = ColorFormat.BGR if wants.colour == "bgr" else ColorFormat.RGB
     picture = steps.input()
@@ -109,3 +130,14 @@ def with_normalisation(model: ov.Model, sidecar: Sidecar) -> ov.Model:
     side = ov.Dimension(wants.stride_px, LARGEST_PX) if wants.any_size else ov.Dimension(wants.long_px)
     made.reshape({0: ov.PartialShape([ov.Dimension(1), side, side, ov.Dimension(3)])})
     return made
+
+
+def _fix_picture_size(model: ov.Model, sidecar: Sidecar) -> None:
+    """Some networks ask for the size of the picture that boxes are to be in: that of the detector's own."""
+    for entry in model.get_parameters():
+        if SIZE_INPUT in entry.output(0).get_names():
+            side = sidecar.input.long_px
+            size = opset.constant(np.array([[side, side]], np.int64), entry.get_element_type())
+            for target in entry.output(0).get_target_inputs():
+                target.replace_source_output(size.output(0))
+            model.remove_parameter(entry)

@@ -1,99 +1,118 @@
-"""Networks in ultralytics' own format (.pt); an optional extra under AGPL-3.0, imported only when asked for."""
+"""Networks in ultralytics' own formats (.pt, .engine): an optional extra under AGPL-3.0, imported when asked for."""
 
-from collections import deque
-from collections.abc import Callable, Sequence
+import importlib
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.detections import Detections
-from analytics.detector import Answer, DetectorSpec
-from analytics.letterbox import Letterbox, View
-from analytics.postprocess import suppress
+from analytics.detectors.network import EngineFailed
+from analytics.families import Outputs
+from analytics.precisions import AUTO, F16, F32
 from analytics.sidecar import Sidecar
 from models.errors import ConfigError
-from models.frame import Frame
+
+REQUESTS = 2
+"""One is filled while the other computes."""
+BATCH_MAX = {"CUDA": 32}
+QUIET = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false"}
+DEVICES = {"CPU": "cpu", "CUDA": "cuda:0"}
 
 
-class UltralyticsDetector:
-    """Implements `Detector`; looks at once, on the caller's thread, as ultralytics has no other way."""
+def load() -> Any:
+    """Import ultralytics, which then neither installs packages nor tells its maker what it is used for."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    return importlib.import_module("ultralytics")
 
-    def __init__(self, weights: Path, sidecar: Sidecar, *, device: str, precision: str, digest: str) -> None:
-        try:
-            from ultralytics import YOLO  # noqa: PLC0415 - optional extra
-        except ImportError as missing:
-            raise ConfigError("analytics.detector", f"{sidecar.name} needs the extra 'ultralytics'") from missing
-        half = precision == "f16"
-        if precision not in ("auto", "f32", "f16"):
+
+class UltralyticsEngine:
+    """Implements `Engine`; ultralytics suppresses itself, and gives what family end2end reads: see `as_read`."""
+
+    def __init__(self, weights: Path, sidecar: Sidecar, *, device: str, precision: str, threads: int) -> None:
+        if precision not in (AUTO, F32, F16):
             raise ConfigError("analytics.precision", f"needs auto, f32 or f16 on ultralytics, has '{precision}'")
-        self._network = YOLO(str(weights))
+        try:
+            ultralytics = load()
+            torch = importlib.import_module("torch")
+        except ImportError as missing:
+            expected = f"{sidecar.name} needs the extra 'ultralytics' (AGPL-3.0): {missing}"
+            raise ConfigError("analytics.detector", expected) from missing
+        if device.startswith("CUDA") and not torch.cuda.is_available():
+            raise ConfigError("analytics.device", f"needs CPU: torch sees no card here, has '{device}'")
+        if device == "CPU":
+            torch.set_num_threads(threads)  # more than it may have would spin against the rest of the machine
+        self._half = precision == F16
+        self._network: Any = ultralytics.YOLO(str(weights), task="detect")
         self._options = {
-            "device": {"CPU": "cpu", "CUDA": "cuda:0"}.get(device, device),
-            "half": half,
+            "device": DEVICES.get(device, device),
             "conf": sidecar.output.conf_low,
             "iou": sidecar.output.nms_iou,
             "classes": list(sidecar.columns),
             "verbose": False,
         }
-        self._label_of = {column: index for index, column in enumerate(sidecar.columns)}
-        self._letterbox = Letterbox(colour="bgr")
-        self._answers: deque[Answer] = deque()
-        self._wake: Callable[[], None] = lambda: None
-        self._spec = DetectorSpec(
-            name=sidecar.name,
-            backend="ultralytics",
-            device=device,
-            precision="f16" if half else "f32",
-            digest=digest,
-            licence=sidecar.licence,
-            labels=sidecar.labels,
-            sizes=sidecar.sizes,
-            conf_high=sidecar.output.conf_high,
-            conf_low=sidecar.output.conf_low,
-            nms_iou=sidecar.output.nms_iou,
-        )
+        if self._half:
+            self._options["half"] = True
+        self._batch_max = BATCH_MAX.get(device, 1)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ultralytics")
+        self._pictures: list[NDArray[np.uint8]] = [np.empty((0, 0, 0, 3), np.uint8)] * REQUESTS
+        self._results: list[Future[Outputs] | None] = [None] * REQUESTS
 
     @property
-    def spec(self) -> DetectorSpec:
-        return self._spec
+    def slots(self) -> int:
+        return REQUESTS
 
-    def free(self) -> int:
-        return 0 if self._answers else 1
+    @property
+    def batch_max(self) -> int:
+        return self._batch_max
 
-    def submit(self, ticket: int, frame: Frame, views: Sequence[View]) -> None:
+    @property
+    def precision(self) -> str:
+        return F16 if self._half else F32
+
+    def report_from(self, score: float) -> None:
+        """Return boxes from ``score`` on: ultralytics filters before we see any."""
+        self._options["conf"] = score
+
+    def pictures(self, slot: int, count: int, width_px: int, height_px: int) -> NDArray[np.uint8]:
+        if self._pictures[slot].shape[:3] != (count, height_px, width_px):
+            self._pictures[slot] = np.empty((count, height_px, width_px, 3), np.uint8)
+        return self._pictures[slot]
+
+    def start(self, slot: int, done: Callable[[], None]) -> None:
+        future = self._thread.submit(self._compute, self._pictures[slot])
+        self._results[slot] = future
+        future.add_done_callback(lambda _future: done())
+
+    def broke(self, slot: int) -> bool:  # noqa: ARG002 - failures are called back here
+        return False
+
+    def outputs(self, slot: int) -> Outputs:
+        future = self._results[slot]
+        assert future is not None, "outputs() of a slot that was not started"
         try:
-            found = suppress(Detections.merged([self._look(frame, view) for view in views]), iou=self._spec.nms_iou)
-            self._answers.append(Answer(ticket, found))
-        except RuntimeError as failed:
-            self._answers.append(Answer(ticket, Detections.none(), str(failed)))
-        self._wake()
-
-    def poll(self) -> list[Answer]:
-        answers = list(self._answers)
-        self._answers.clear()
-        return answers
-
-    def on_ready(self, wake: Callable[[], None]) -> None:
-        self._wake = wake
-
-    def forget(self, camera_id: str) -> None:
-        """Do nothing: a network remembers no picture."""
+            return future.result()
+        except Exception as failed:  # its errors have no common base
+            raise EngineFailed(str(failed)) from failed
 
     def close(self) -> None:
-        """Do nothing: memory goes with the object."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def _look(self, frame: Frame, view: View) -> Detections:
-        picture: NDArray[np.uint8] = np.empty((view.height_px, view.width_px, 3), np.uint8)
-        self._letterbox.fill(frame, view, picture)
-        side = max(view.width_px, view.height_px)
-        (result,) = self._network.predict(picture, imgsz=side, **self._options)
-        boxes = result.boxes
-        class_id = [self._label_of[int(column)] for column in boxes.cls.tolist()]
-        return view.to_frame(
-            Detections(
-                boxes.xyxy.cpu().numpy().astype(np.float32).reshape(-1, 4),
-                boxes.conf.cpu().numpy().astype(np.float32),
-                np.array(class_id, np.int64),
-            )
-        )
+    def _compute(self, pictures: NDArray[np.uint8]) -> Outputs:
+        height_px, width_px = pictures.shape[1:3]
+        results = self._network.predict(list(pictures), imgsz=[height_px, width_px], **self._options)
+        rows = [result.boxes.data.cpu().numpy().astype(np.float32).reshape(-1, 6) for result in results]
+        found = np.zeros((len(rows), max(map(len, rows)), 6), np.float32)
+        for picture, boxes in zip(found, rows, strict=True):
+            picture[: len(boxes)] = boxes
+        return [found]
+
+
+def as_read(sidecar: Sidecar) -> Sidecar:
+    """Return a sidecar by which our own letterbox and decoder serve ultralytics: it wants BGR and scales itself."""
+    fed = sidecar.input.model_copy(update={"colour": "bgr"})
+    return sidecar.model_copy(update={"family": "end2end", "input": fed})

@@ -18,6 +18,7 @@ from models.event import SourceKind
 from models.store import cameras, units
 from models.store import timeline as timeline_store
 from models.store.timeline import Source, Track
+from models.timeline import Gap
 from models.wire import instant
 
 routes = router("timeline")
@@ -91,15 +92,8 @@ def _track(track: Track, since: datetime, until: datetime) -> dict[str, Any]:
         "id": track.id,
         "name": track.name,
         "recordings": [{"from": instant(start), "to": instant(end)} for start, end in track.recordings],
-        "gaps": [
-            {
-                "from": instant(max(gap.started_at, since)),
-                "to": instant(min(gap.ended_at or until, until)),
-                "cause": gap.cause,
-                "detail": gap.detail,
-            }
-            for gap in track.gaps
-        ],
+        "gaps": [_stretch(gap, since, until) for gap in track.gaps],
+        "not_analysed": [_stretch(gap, since, until) for gap in track.not_analysed],
         "items": [
             {
                 "time": instant(item.time),
@@ -112,4 +106,13 @@ def _track(track: Track, since: datetime, until: datetime) -> dict[str, Any]:
             for item in track.items
         ],
         "counts": track.counts,
+    }
+
+
+def _stretch(gap: Gap, since: datetime, until: datetime) -> dict[str, Any]:
+    return {
+        "from": instant(max(gap.started_at, since)),
+        "to": instant(min(gap.ended_at or until, until)),
+        "cause": gap.cause,
+        "detail": gap.detail,
     }

@@ -34,6 +34,9 @@ class TimelineTrack(Answer):
     name: str
     recordings: list[Stretch]
     gaps: list[GapStretch]
+    not_analysed: list[GapStretch] = Field(
+        description="Pictures came and were not all looked at, as analytics was overloaded; footage may be there."
+    )
     items: list[TrackItem]
     counts: list[int] = Field(description="Events in each bucket.")
 

@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from models.event import EventKind, Priority, SourceKind
 from models.store import gaps, segments
-from models.timeline import Gap
+from models.timeline import Gap, analytics_of
 
 ITEMS_PER_TRACK_MAX = 500
 """The most urgent and newest; the counts tell of the others."""
@@ -39,6 +39,8 @@ class Track:
     name: str
     recordings: list[tuple[datetime, datetime]] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
+    not_analysed: list[Gap] = field(default_factory=list)
+    """Pictures came and were not all looked at; footage may be there."""
     items: list[Item] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
 
@@ -94,6 +96,7 @@ def read(
             tracks[kind, id].counts[min(bucket, buckets - 1)] = count
         for id, *item in conn.execute(_ITEMS, values):
             tracks[kind, id].items.append(_item(item))
+    _add_not_analysed(conn, tracks, since, until)
     _add_recordings(conn, tracks, since, until)
     return list(tracks.values())
 
@@ -107,6 +110,14 @@ def _item(row: Sequence[Any]) -> Item:
         event_id=row[4],
         incident_id=row[5],
     )
+
+
+def _add_not_analysed(
+    conn: Connection[Any], tracks: dict[tuple[SourceKind, str], Track], since: datetime, until: datetime
+) -> None:
+    cameras = {analytics_of(id): track for (kind, id), track in tracks.items() if kind is SourceKind.CAMERA}
+    for gap in gaps.listing(conn, SourceKind.SYSTEM, list(cameras), since, until) if cameras else ():
+        cameras[gap.source_id].not_analysed.append(gap)
 
 
 def _add_recordings(

@@ -4,13 +4,14 @@ import importlib.util
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from alertwall import homes
@@ -18,7 +19,9 @@ from analytics import selftest, sidecar
 from analytics.detections import Detections
 from analytics.detector import Answer, Detector
 from analytics.detectors import WeightsMissing, open_detector
-from analytics.detectors.ultralytics_backend import UltralyticsDetector
+from analytics.detectors.network import NetworkDetector
+from analytics.detectors.opening import _spec
+from analytics.detectors.ultralytics_backend import UltralyticsEngine
 from analytics.planner import Planner
 from analytics.selftest import SelfTestFailed
 from models.errors import ConfigError
@@ -111,6 +114,73 @@ def test_engines_agree(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_a_network_that_asks_for_the_picture_s_size(tmp_path: Path, backend: str) -> None:
+    """RT-DETR's own export has a second input: it is told the size of the detector's picture, once for all."""
+    tiny.install(tmp_path, tiny.SIDECAR.replace('family = "yolo8"', 'family = "detr-scored"'))
+    onnx.save(tiny.one_box(), str(tmp_path / "squares.onnx"))
+    detector = opened(tmp_path, backend)
+    (found,) = look(detector, [square()])
+    detector.close()
+    assert found.xyxy.tolist() == [[0, 0, 32, 32]]
+    assert found.class_id.tolist() == [1]
+    assert found.score == pytest.approx([0.75])
+
+
+def noting(pictures: Callable[..., NDArray[np.uint8]], sizes: list[int]) -> Callable[..., NDArray[np.uint8]]:
+    """Return ``pictures`` that notes how many were asked for."""
+
+    def noted(slot: int, count: int, width_px: int, height_px: int) -> NDArray[np.uint8]:
+        sizes.append(count)
+        return pictures(slot, count, width_px, height_px)
+
+    return noted
+
+
+def test_batches_give_what_single_pictures_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty pictures in batches of up to eight, beside the same one by one: equal boxes and scores."""
+    if importlib.util.find_spec("onnxruntime") is None:
+        not_here("the package onnxruntime is not installed")
+    from analytics.detectors.onnxruntime_engine import OnnxRuntimeEngine  # noqa: PLC0415 - may be absent
+
+    tiny.install(tmp_path)
+    weights = tmp_path / "squares.onnx"
+    onnx.save(tiny.bright_squares(batch="batch"), str(weights))
+    wanted = sidecar.load(tmp_path / "squares.toml")
+    dice = np.random.default_rng(2)
+    cells = [dice.integers(0, 256, (8, 8)).repeat(8, axis=0).repeat(8, axis=1).astype(np.uint8) for _ in range(40)]
+    answers, counts = [], []
+    for batch_max in (1, 8):
+        engine = OnnxRuntimeEngine(weights, wanted, device="CPU", threads=1, batch_max=batch_max)
+        assert engine.batch_max == batch_max
+        sizes: list[int] = []
+        monkeypatch.setattr(engine, "pictures", noting(engine.pictures, sizes))
+        detector = NetworkDetector(engine, wanted, _spec(wanted, "onnxruntime", "CPU", "f32", ""))
+        answers.append(look(detector, [frame(luma) for luma in cells]))
+        counts.append(sizes)
+        detector.close()
+    assert max(counts[0]) == 1
+    assert max(counts[1]) == 8
+    assert sum(counts[1]) == 40
+    for single, batched in zip(*answers, strict=True):
+        assert np.array_equal(single.xyxy, batched.xyxy)
+        assert single.score == pytest.approx(batched.score, abs=1e-6)
+        assert np.array_equal(single.class_id, batched.class_id)
+
+
+def test_weights_for_one_picture_take_no_batches(tmp_path: Path) -> None:
+    """A batch of one is part of many exports; such weights are not asked for more."""
+    if importlib.util.find_spec("onnxruntime") is None:
+        not_here("the package onnxruntime is not installed")
+    from analytics.detectors.onnxruntime_engine import OnnxRuntimeEngine  # noqa: PLC0415 - may be absent
+
+    weights = tiny.install(tmp_path)
+    wanted = sidecar.load(tmp_path / "squares.toml")
+    engine = OnnxRuntimeEngine(weights, wanted, device="CPU", threads=1, batch_max=8)
+    assert engine.batch_max == 1
+    engine.close()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_closing_while_it_computes(tmp_path: Path, backend: str) -> None:
     """A detector that is closed with pictures under way ends without an error."""
     tiny.install(tmp_path)
@@ -171,7 +241,7 @@ def test_without_the_extra_ultralytics(tmp_path: Path) -> None:
     wanted = sidecar.load(tmp_path / "squares.toml")
     if importlib.util.find_spec("ultralytics") is None:
         with pytest.raises(ConfigError, match=r"analytics\.detector: squares needs the extra"):
-            UltralyticsDetector(tmp_path / "squares.onnx", wanted, device="CPU", precision="auto", digest="")
+            UltralyticsEngine(tmp_path / "squares.onnx", wanted, device="CPU", precision="auto", threads=1)
 
 
 SELF_TEST = """

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -28,8 +29,9 @@ ONE_BOX[0, :5, 0] = 20, 20, 10, 10, 0.9
 class FakeEngine:
     """Implements `Engine`: everything started waits for `finish`; what it should raise is set from outside."""
 
-    def __init__(self, slots: int = 2) -> None:
-        self._slots = slots
+    def __init__(self, slots: int = 2, batch_max: int = 1) -> None:
+        self._slots, self._batch_max = slots, batch_max
+        self.asked: list[tuple[int, int, int]] = []
         self.started: dict[int, Callable[[], None]] = {}
         self.broken: set[int] = set()
         self.refuses_picture: Exception | None = None
@@ -41,10 +43,15 @@ class FakeEngine:
     def slots(self) -> int:
         return self._slots
 
-    def picture(self, slot: int, width_px: int, height_px: int) -> NDArray[np.uint8]:
+    @property
+    def batch_max(self) -> int:
+        return self._batch_max
+
+    def pictures(self, slot: int, count: int, width_px: int, height_px: int) -> NDArray[np.uint8]:
         if self.refuses_picture:
             raise self.refuses_picture
-        return np.empty((height_px, width_px, 3), np.uint8)
+        self.asked.append((count, width_px, height_px))
+        return np.empty((count, height_px, width_px, 3), np.uint8)
 
     def start(self, slot: int, done: Callable[[], None]) -> None:
         if self.refuses_start:
@@ -204,3 +211,50 @@ def test_report_from(rig: Rig) -> None:
     rig.detector.report_from(0.2)
     rig.submit(2)
     assert len(rig.all()[0].found) == 1
+
+
+def test_a_batch_is_what_came_meanwhile(tmp_path: Path) -> None:
+    """The first picture starts at once; those that come while it is computed go together, in fixed sizes."""
+    rows = np.repeat(ONE_BOX, 4, axis=0)
+    rows[:, 0, 0] = [10, 20, 30, 40]
+    rig = Rig(tmp_path, FakeEngine(slots=1, batch_max=4))
+    assert rig.detector.free() == 8
+    for ticket in range(8):
+        rig.submit(ticket)
+    assert rig.engine.asked == [(1, 64, 64)]
+    assert rig.detector.free() == 0
+    rig.engine.gives = [ONE_BOX]
+    rig.engine.finish()
+    answers = rig.detector.poll()
+    rig.engine.gives = [rows]
+    rig.engine.finish()
+    answers += rig.detector.poll()
+    assert rig.engine.asked == [(1, 64, 64), (4, 64, 64), (2, 64, 64)]
+    assert [answer.ticket for answer in answers] == [0, 1, 2, 3, 4]
+    lefts = [float(answer.found.xyxy[0, 0]) for answer in answers]
+    assert lefts == [15, 5, 15, 25, 35]
+    answers += rig.all()
+    assert sorted(answer.ticket for answer in answers) == list(range(8))
+
+
+def test_a_batch_is_of_one_size(tmp_path: Path) -> None:
+    """Views of other sizes wait for the next slot."""
+    small = replace(WHOLE, inner_width_px=32, width_px=32)
+    rig = Rig(tmp_path, FakeEngine(slots=1, batch_max=8))
+    rig.submit(0)
+    rig.submit(1, [small, WHOLE])
+    rig.submit(2, [small])
+    rig.all()
+    assert rig.engine.asked == [(1, 64, 64), (2, 32, 64), (1, 64, 64)]
+
+
+def test_a_batch_that_fails_fails_each_of_its_pictures(tmp_path: Path) -> None:
+    """Nobody waits for an answer that will not come, and the next batch is computed."""
+    rig = Rig(tmp_path, FakeEngine(slots=1, batch_max=4))
+    for ticket in range(3):
+        rig.submit(ticket)
+    rig.engine.gives = EngineFailed("out of memory")
+    assert {answer.failure for answer in rig.all()} == {"out of memory"}
+    rig.engine.gives = [ONE_BOX]
+    rig.submit(3)
+    assert [answer.failure for answer in rig.all()] == [""]

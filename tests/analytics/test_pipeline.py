@@ -165,7 +165,7 @@ def test_a_slow_detector_gets_the_newest_picture() -> None:
     rig.show(GREY)
     rig.walk(0, 8)
     assert len(rig.detector.looked) == 1
-    assert rig.counts()["detector_busy"] == 7
+    assert rig.counts()["busy"] == 7
     rig.detector.finish()
     rig.turn()
     rig.turn()

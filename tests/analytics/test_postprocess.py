@@ -1,5 +1,7 @@
 """Raw outputs to boxes, and many boxes to one per object, against naive oracles."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from analytics.detections import Detections, ShapeError, overlaps
-from analytics.families import Wanted, nanodet, yolo8, yolox
+from analytics.families import FAMILIES, Wanted, nanodet, yolo8, yolox
 from analytics.postprocess import CANDIDATES_MAX, suppress
 from tests.analytics.pictures import boxes
 
@@ -149,3 +151,71 @@ def test_outputs_of_another_network_are_refused() -> None:
         nanodet([np.zeros((1, 8, 4 * BINS), np.float32)], SIZE_PX, WANTED)
     with pytest.raises(ShapeError, match="power-of-two stride"):
         nanodet([np.ones((1, 7, CLASSES), np.float32), np.ones((1, 7, 32), np.float32)], SIZE_PX, WANTED)
+
+
+def test_end2end() -> None:
+    """Boxes, score and class in rows; columns that nobody wants, weak ones and nonsense are dropped."""
+    rows = np.array(
+        [
+            [10, 20, 30, 40, 0.9, 2],
+            [50, 60, 90, 80, 0.8, 0],
+            [1, 2, 3, 4, 0.7, 1],
+            [1, 2, 3, 4, 0.1, 0],
+            [1, 2, 3, 4, 0.9, 7],
+            [1, 2, 3, 4, 0.9, np.nan],
+        ],
+        np.float32,
+    )
+    found = FAMILIES["end2end"]([rows[None]], (128, 96), Wanted(np.array([0, 2]), 0.5, 3))
+    assert found.xyxy.tolist() == [[10, 20, 30, 40], [50, 60, 90, 80]]
+    assert found.class_id.tolist() == [1, 0]
+    assert found.score == pytest.approx([0.9, 0.8])
+
+
+DETR_PLACES = np.array([[[0.5, 0.5, 0.25, 0.5], [0.1, 0.1, 0.1, 0.1]]], np.float32)
+DETR_SCORES = np.array([[[0.1, 0.2, 0.9], [0.4, 0.1, 0.1]]], np.float32)
+
+
+@pytest.mark.parametrize("form", ["logits", "scores first", "one tensor"])
+def test_detr(form: str) -> None:
+    """Logits or scores, boxes as shares of the picture, in either order or in one tensor."""
+    logits = np.log(DETR_SCORES / (1 - DETR_SCORES))
+    outputs = {
+        "logits": [logits, DETR_PLACES],
+        "scores first": [DETR_PLACES, DETR_SCORES],
+        "one tensor": [np.concatenate([DETR_PLACES, DETR_SCORES], axis=2)],
+    }[form]
+    found = FAMILIES["detr"](outputs, (200, 100), Wanted(np.array([0, 2]), 0.5, 3))
+    assert found.xyxy == pytest.approx(np.array([[75, 25, 125, 75]]), abs=1e-4)
+    assert found.class_id.tolist() == [1]
+    assert found.score == pytest.approx([0.9], abs=1e-6)
+
+
+def test_detr_scored() -> None:
+    """Classes, corners in pixels and scores, as RT-DETR and D-FINE export them."""
+    labels = np.array([[2, 1, 0]], np.int64)
+    places = np.array([[[1, 2, 30, 40], [0, 0, 9, 9], [5, 5, 6, 6]]], np.float32)
+    scores = np.array([[0.9, 0.8, 0.2]], np.float32)
+    outputs: list[NDArray[Any]] = [labels, places, scores]
+    found = FAMILIES["detr-scored"](outputs, (64, 64), Wanted(np.array([0, 2]), 0.5, 3))
+    assert found.xyxy.tolist() == [[1, 2, 30, 40]]
+    assert found.class_id.tolist() == [1]
+    assert found.score == pytest.approx([0.9])
+
+
+@pytest.mark.parametrize(
+    ("family", "shapes"),
+    [
+        ("end2end", [(1, 300, 7)]),
+        ("end2end", [(1, 300, 6), (1, 300, 6)]),
+        ("detr", [(1, 300, 3)]),
+        ("detr", [(1, 300, 4), (1, 299, 3)]),
+        ("detr", [(1, 300, 4), (1, 300, 5)]),
+        ("detr-scored", [(1, 300), (1, 300, 4)]),
+        ("detr-scored", [(1, 300, 4), (1, 300), (1, 300)]),
+    ],
+)
+def test_outputs_of_another_family_are_refused(family: str, shapes: list[tuple[int, ...]]) -> None:
+    """A sidecar that names the wrong family is told so, with the shapes."""
+    with pytest.raises(ShapeError, match="needs shape"):
+        FAMILIES[family]([np.zeros(shape, np.float32) for shape in shapes], (64, 64), Wanted(np.array([0]), 0.5, 3))

@@ -20,7 +20,12 @@ def test_the_shipped_ones() -> None:
 
 
 REFUSED = [
-    ('family = "yolo8"', 'family = "yolo99"', "family", "needs one of nanodet, yolo8, yolox, has 'yolo99'"),
+    (
+        'family = "yolo8"',
+        'family = "yolo99"',
+        "family",
+        "needs one of detr, detr-scored, end2end, nanodet, yolo8, yolox, has 'yolo99'",
+    ),
     ('file = "squares.onnx"', 'file = "../squares.onnx"', "file", "match pattern"),
     ('name = "squares"', 'name = "Squares!"', "name", "match pattern"),
     ('licence = "CC0"', "", "licence", "is required"),
@@ -79,3 +84,11 @@ def test_a_broken_stamp_is_no_proof(tmp_path: Path, stamp: str) -> None:
     assert sidecar.intact(weights)
     sidecar.stamp_of(weights).write_text(stamp, "utf-8")
     assert not sidecar.intact(weights)
+
+
+@pytest.mark.parametrize("path", sorted((sidecar.SHIPPED / "examples").glob("*.toml")), ids=lambda path: path.stem)
+def test_every_example_can_be_read(path: Path) -> None:
+    """Each is named as its file, and none is taken for a detector that is here."""
+    example = sidecar.load(path)
+    assert example.name == path.stem
+    assert example.name not in sidecar.known(path.parent.parent / "nowhere")

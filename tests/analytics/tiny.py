@@ -16,8 +16,11 @@ CHANNELS = 6
 """Centre, size, and the scores of two classes."""
 
 
-def bright_squares(*, rgb: bool = True) -> onnx.ModelProto:
-    """Return a network of family yolo8: class 0 is how bright a cell is, class 1 how much redder than blue."""
+def bright_squares(*, rgb: bool = True, batch: int | str = 1) -> onnx.ModelProto:
+    """Return a network of family yolo8: class 0 is how bright a cell is, class 1 how much redder than blue.
+
+    ``batch`` is its number of pictures at once; a word stands for any.
+    """
     red, blue = (0, 2) if rgb else (2, 0)
     kernel = np.zeros((CHANNELS, 3, 1, 1), np.float32)
     kernel[4, :] = 1 / 3
@@ -34,12 +37,48 @@ def bright_squares(*, rgb: bool = True) -> onnx.ModelProto:
     graph = helper.make_graph(
         nodes,
         "bright_squares",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, SIDE_PX, SIDE_PX])],
-        [helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, CHANNELS, CELLS * CELLS])],
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [batch, 3, SIDE_PX, SIDE_PX])],
+        [helper.make_tensor_value_info("output0", TensorProto.FLOAT, [batch, CHANNELS, CELLS * CELLS])],
         [
             numpy_helper.from_array(kernel, "kernel"),
             numpy_helper.from_array(grid, "grid"),
-            numpy_helper.from_array(np.array([1, CHANNELS, -1], np.int64), "shape"),
+            numpy_helper.from_array(np.array([0, CHANNELS, -1], np.int64), "shape"),
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+def one_box() -> onnx.ModelProto:
+    """Return a network of family detr-scored: always class 1, in the left upper quarter of the size it is told."""
+    share = np.array([[[0, 0, 0.5, 0.5]]], np.float32)
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
+        helper.make_node("Reshape", ["nothing", "flat"], ["nothing2"]),
+        helper.make_node("Add", ["nothing2", "score"], ["scores"]),
+        helper.make_node("Cast", ["orig_target_sizes"], ["size"], to=TensorProto.FLOAT),
+        helper.make_node("Concat", ["size", "size"], ["sizes"], axis=1),
+        helper.make_node("Mul", ["share", "sizes"], ["boxes"]),
+        helper.make_node("Identity", ["label"], ["labels"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "one_box",
+        [
+            helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, SIDE_PX, SIDE_PX]),
+            helper.make_tensor_value_info("orig_target_sizes", TensorProto.INT64, [1, 2]),
+        ],
+        [
+            helper.make_tensor_value_info("labels", TensorProto.INT64, [1, 1]),
+            helper.make_tensor_value_info("boxes", TensorProto.FLOAT, [1, 1, 4]),
+            helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 1]),
+        ],
+        [
+            numpy_helper.from_array(share, "share"),
+            numpy_helper.from_array(np.zeros(1, np.float32), "zero"),
+            numpy_helper.from_array(np.array([1, 1], np.int64), "flat"),
+            numpy_helper.from_array(np.array([[0.75]], np.float32), "score"),
+            numpy_helper.from_array(np.array([[1]], np.int64), "label"),
         ],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)

@@ -2840,6 +2840,11 @@ export interface components {
             recordings: components["schemas"]["Stretch"][];
             /** Gaps */
             gaps: components["schemas"]["GapStretch"][];
+            /**
+             * Not Analysed
+             * @description Pictures came and were not all looked at, as analytics was overloaded; footage may be there.
+             */
+            not_analysed: components["schemas"]["GapStretch"][];
             /** Items */
             items: components["schemas"]["TrackItem"][];
             /**

@@ -3,6 +3,7 @@
 import type { Make } from "./said";
 
 export const SHEETS_ZH: [RegExp, Make][] = [
+  [/^analytics: (\d+) of (\d+) pictures not looked at$/, ([missed, due]) => `分析：${due} 帧中有 ${missed} 帧未分析`],
   [/^pictures come with wrong bytes$/, () => "画面数据有误"],
   [/^(\d+%) of pictures damaged$/, ([share]) => `${share} 的画面受损`],
   [/^(\d+) of (\d+) pictures a second$/, ([now, best]) => `每秒 ${now} 帧，应为 ${best} 帧`],

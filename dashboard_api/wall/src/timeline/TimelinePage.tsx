@@ -136,15 +136,18 @@ function clipOf(
 /** The hatched stretches in words, for those who cannot hover. */
 function Gaps(props: { tracks: import("../api/types").TimelineTrack[]; onPick: (pick: Pick) => void }) {
   const { t, say, said } = useWords();
-  const gaps = props.tracks.flatMap((track) => track.gaps.map((gap) => ({ track, gap })));
+  const gaps = props.tracks.flatMap((track) => [
+    ...track.gaps.map((gap) => ({ track, gap, thin: false })),
+    ...track.not_analysed.map((gap) => ({ track, gap, thin: true })),
+  ]);
   gaps.sort((a, b) => (a.gap.from < b.gap.from ? 1 : -1));
   return (
     <section data-testid="timeline-gaps">
       <h3 className="section-title">{gaps.length === 0 ? t("timeline.no_gaps") : t("timeline.gaps")}</h3>
       <table className="table">
         <tbody>
-          {gaps.slice(0, 60).map(({ track, gap }) => (
-            <tr key={`${track.id} ${gap.from}`}>
+          {gaps.slice(0, 60).map(({ track, gap, thin }) => (
+            <tr key={`${track.id} ${gap.from} ${thin}`}>
               <td className="strong">
                 <button
                   type="button"
@@ -154,7 +157,7 @@ function Gaps(props: { tracks: import("../api/types").TimelineTrack[]; onPick: (
                   {track.name}
                 </button>
               </td>
-              <td>{say("cause", gap.cause)}</td>
+              <td>{thin ? t("timeline.not_analysed") : say("cause", gap.cause)}</td>
               <td>
                 {moment(gap.from)} – {gap.to ? moment(gap.to) : t("timeline.open_end")}
               </td>

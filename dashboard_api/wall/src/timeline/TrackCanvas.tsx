@@ -16,7 +16,7 @@ interface Props {
   selected: string | null;
 }
 
-/** One track: recordings as a bar, gaps hatched over it, events as ticks; a higher tick is more urgent. */
+/** One track: recordings as a bar, gaps hatched over it, what was not analysed below it, events as ticks; a higher tick is more urgent. */
 export function TrackCanvas({ track, range, widthPx, nowMs, selected }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
@@ -30,6 +30,7 @@ export function TrackCanvas({ track, range, widthPx, nowMs, selected }: Props) {
     pen.clearRect(0, 0, widthPx, HEIGHT_PX);
     recordings(pen, track, range, widthPx);
     gaps(pen, track, range, widthPx, nowMs);
+    notAnalysed(pen, track, range, widthPx, nowMs);
     events(pen, track, range, widthPx, selected);
   }, [track, range, widthPx, nowMs, selected]);
   return <canvas ref={canvas} style={{ width: widthPx, height: HEIGHT_PX }} aria-hidden="true" />;
@@ -71,6 +72,23 @@ function gaps(pen: CanvasRenderingContext2D, track: TimelineTrack, range: Range,
       pen.stroke();
     }
     pen.restore();
+  }
+}
+
+/** Below the bar: the footage is there, but not all of it was looked at. */
+function notAnalysed(
+  pen: CanvasRenderingContext2D,
+  track: TimelineTrack,
+  range: Range,
+  width: number,
+  now: number,
+): void {
+  pen.fillStyle = "#c9a227";
+  for (const piece of track.not_analysed) {
+    const [from, to] = [Date.parse(piece.from), piece.to ? Date.parse(piece.to) : now];
+    if (to < range.fromMs || from > range.toMs) continue;
+    const [x, w] = stretch(range, width, from, to);
+    pen.fillRect(x, BAR_TOP_PX + BAR_PX + 1, w, 3);
   }
 }
 

@@ -7,6 +7,8 @@ import { clock, day, moment } from "../ui/time";
 import { nearest, pan, type Range, step, ticks, timeAt, xOf, zoom } from "./scale";
 import { TrackCanvas } from "./TrackCanvas";
 
+type GapStretch = TimelineTrack["gaps"][number];
+
 export interface Pick {
   track: string;
   atMs: number;
@@ -116,18 +118,22 @@ export function Tracks({ timeline, whole, pick, onPick }: Props) {
     const at = timeOf(event.clientX);
     const tolerance = (HIT_PX / Math.max(1, width)) * (range.toMs - range.fromMs);
     const item = nearest(track.items, at, tolerance);
-    const gap = track.gaps.find((one) => Date.parse(one.from) <= at && at <= (one.to ? Date.parse(one.to) : now));
+    const here = (one: GapStretch): boolean => Date.parse(one.from) <= at && at <= (one.to ? Date.parse(one.to) : now);
+    const gap = track.gaps.find(here);
+    const thin = track.not_analysed.find(here);
     const label = item ? labelOf(item, words) : "";
     const text = item
       ? `${moment(item.time)} · ${say("kind", item.kind)}${label ? ` · ${label}` : ""}`
       : gap
-        ? [gapText(gap), words.said(gap.detail)].filter(Boolean).join(" · ")
-        : clock(at);
+        ? [gapText(gap, "timeline.gap"), words.said(gap.detail)].filter(Boolean).join(" · ")
+        : thin
+          ? [gapText(thin, "timeline.not_analysed_stretch"), words.said(thin.detail)].join(" · ")
+          : clock(at);
     const frame = box.current!.getBoundingClientRect();
     setHover({ x: event.clientX - frame.left, y: event.clientY - frame.top, text });
   };
-  const gapText = (gap: TimelineTrack["gaps"][number]): string =>
-    t("timeline.gap", {
+  const gapText = (gap: GapStretch, text: "timeline.gap" | "timeline.not_analysed_stretch"): string =>
+    t(text, {
       cause: say("cause", gap.cause),
       from: moment(gap.from),
       to: gap.to ? moment(gap.to) : t("timeline.open_end"),
@@ -202,6 +208,7 @@ export function Tracks({ timeline, whole, pick, onPick }: Props) {
       <p className="legend" id="timeline-keys">
         <span className="legend-bar" /> {t("timeline.recorded")}
         <span className="legend-gap" /> {t("timeline.legend_gap")}
+        <span className="legend-thin" /> {t("timeline.not_analysed")}
         <span className="space" />
         {t("timeline.keys")}
       </p>
