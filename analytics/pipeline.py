@@ -23,6 +23,7 @@ from analytics.watch import COMPLAIN_EVERY_S, CameraWatch, book_of
 from models.clock import Clock
 from models.frame import DecodeMode, Frame
 from models.rule import Rule
+from models.statistics import Tally
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +40,16 @@ class Pipeline:
         *,
         clock: Clock,
         on_finding: Callable[[Finding], None],
+        on_tallies: Callable[[Sequence[Tally]], None] | None = None,
         detect_fps: float = 5.0,
         threaded: bool = True,
     ) -> None:
-        """Start watching; without ``threaded`` the owner calls `run_once` itself."""
+        """Start watching; without ``threaded`` the owner calls `run_once` itself.
+
+        ``on_tallies`` is told once a minute what was counted; without it nothing is.
+        """
         self._detector, self._clock, self._on_finding = detector, clock, on_finding
+        self._on_tallies = on_tallies
         self._detect_fps = detect_fps
         self._cameras: dict[str, CameraWatch] = {}
         self._lock = threading.Lock()
@@ -55,6 +61,7 @@ class Pipeline:
         self._latencies_s: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._counts: Counter[str] = Counter()
         self._forget: list[str] = []
+        self._ended: list[CameraWatch] = []
         self._complained_s = -math.inf
         detector.on_ready(self._wake.set)
         self._thread = threading.Thread(target=self._run, name="analytics") if threaded else None
@@ -63,8 +70,11 @@ class Pipeline:
 
     def add_camera(self, camera_id: str, rules: Sequence[Rule]) -> None:
         """Watch a camera; one that is watched already starts anew."""
-        watch = CameraWatch.of(camera_id, rules, self._detector.spec, self._detect_fps)
+        watch = CameraWatch.of(
+            camera_id, rules, self._detector.spec, self._detect_fps, counts=self._on_tallies is not None
+        )
         with self._lock:
+            self._retire(camera_id)
             self._cameras[camera_id] = watch
             self._forget.append(camera_id)
 
@@ -78,7 +88,7 @@ class Pipeline:
     def remove_camera(self, camera_id: str) -> None:
         """Stop watching a camera; a look that is under way raises nothing more."""
         with self._lock:
-            self._cameras.pop(camera_id, None)
+            self._retire(camera_id)
             self._forget.append(camera_id)
 
     def put(self, frame: Frame) -> None:
@@ -128,10 +138,15 @@ class Pipeline:
         self._wake.set()
         if self._thread:
             self._thread.join()
+        with self._lock:
+            for camera_id in list(self._cameras):
+                self._retire(camera_id)
+        self._tell_last_counts()
         self._detector.close()
 
     def run_once(self) -> None:
         """Do all that can be done now without waiting."""
+        self._tell_last_counts()
         for camera_id in self._take_forgotten():
             self._detector.forget(camera_id)
             self._turns.forget(camera_id)
@@ -156,6 +171,24 @@ class Pipeline:
                 if now_s - self._complained_s >= COMPLAIN_EVERY_S:
                     self._complained_s = now_s
                     log.exception("analytics goes on after an error")
+
+    def _retire(self, camera_id: str) -> None:
+        watch = self._cameras.pop(camera_id, None)
+        if watch is not None and watch.statistics is not None:
+            self._ended.append(watch)
+
+    def _tell_last_counts(self) -> None:
+        with self._lock:
+            ended, self._ended = self._ended, []
+        for watch in ended:
+            with self._apart(watch):
+                if watch.statistics is not None:
+                    watch.statistics.flush()
+                    self._tell_counts(watch)
+
+    def _tell_counts(self, watch: CameraWatch) -> None:
+        if watch.statistics is not None and self._on_tallies is not None and (tallies := watch.statistics.take()):
+            self._on_tallies(tallies)
 
     @contextmanager
     def _apart(self, watch: CameraWatch) -> Iterator[None]:
@@ -223,6 +256,7 @@ class Pipeline:
         if self._cameras.get(watch.camera_id) is not watch:
             return
         findings = watch.conclude(job, answer.found)
+        self._tell_counts(watch)
         with self._lock:
             self._latencies_s.append(self._clock.monotonic_s() - job.frame.monotonic_s)
         for finding in findings:

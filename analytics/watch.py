@@ -15,6 +15,7 @@ from analytics.motion import Change, Motion, MotionWatch, share_moving
 from analytics.planner import NOTHING, Look, Plan, Planner
 from analytics.rules import RuleBook
 from analytics.scheduler import Rate
+from analytics.statistics import Statistics
 from analytics.tracker import Tracker, TrackerSettings
 from models.frame import Frame
 from models.rule import Rule
@@ -67,13 +68,18 @@ class CameraWatch:
     last_full_s: float = -RECHECK_S
     scene: int = 0
     complained_s: float = -math.inf
+    statistics: Statistics | None = None
     counts: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, camera_id: str, rules: Sequence[Rule], spec: DetectorSpec, detect_fps: float) -> "CameraWatch":
+    def of(
+        cls, camera_id: str, rules: Sequence[Rule], spec: DetectorSpec, detect_fps: float, *, counts: bool = False
+    ) -> "CameraWatch":
         settings = TrackerSettings(conf_high=spec.conf_high)
         tracker = Tracker(settings, classes=len(spec.labels))
-        return cls(camera_id, spec, Rate(detect_fps), book_of(rules, spec), tracker)
+        watch = cls(camera_id, spec, Rate(detect_fps), book_of(rules, spec), tracker)
+        watch.statistics = statistics_of(camera_id, rules, spec) if counts else None
+        return watch
 
     @property
     def weight(self) -> float:
@@ -93,6 +99,10 @@ class CameraWatch:
         if fresh is not None:
             fresh.adopt(self.book)
             self.book = fresh
+            if self.statistics is not None:
+                statistics = statistics_of(self.camera_id, fresh.rules, self.spec)
+                statistics.adopt(self.statistics)
+                self.statistics = statistics
 
     def consider(self, frame: Frame) -> Change:
         """Look for motion in ``frame`` and note in `wanting` what the detector should see of it."""
@@ -118,6 +128,8 @@ class CameraWatch:
         if motion.change is Change.CUT:
             self.tracker.reset()
             self.book.reset(now_s)
+            if self.statistics is not None:
+                self.statistics.reset(now_s)
             self.scene += 1
         if not self.book.rules:
             return NOTHING, motion
@@ -143,6 +155,8 @@ class CameraWatch:
         looked = None if job.plan.look is Look.FULL else job.plan.rects
         seen = self.tracker.update(found, now_s, looked=looked, stirred=stirred)
         tracks = self.tracker.tracks
+        if self.statistics is not None:
+            self.statistics.look(tracks, job.frame)
         if np.any(~self.tracker.resting(now_s)):
             self.active_until_s = max(self.active_until_s, now_s + RECENT_TRACK_S)
         verdicts = self.book.judge(tracks, seen, job.frame.size_px, now_s)
@@ -156,3 +170,8 @@ def book_of(rules: Sequence[Rule], spec: DetectorSpec) -> RuleBook:
         if unknown := ", ".join(label for label in rule.labels if label not in spec.labels):
             log.warning("rule %s of %s: detector %s cannot tell: %s", rule.id, rule.camera_id, spec.name, unknown)
     return RuleBook(rules, labels=spec.labels, tells_classes=spec.tells_classes)
+
+
+def statistics_of(camera_id: str, rules: Sequence[Rule], spec: DetectorSpec) -> Statistics:
+    """Return empty counts of a camera under these rules."""
+    return Statistics(camera_id, rules, spec.labels, tells_classes=spec.tells_classes)
