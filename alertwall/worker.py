@@ -16,7 +16,7 @@ from alertwall.analysis import Analysis, Found, Opener, opener
 from alertwall.assignment import owner
 from alertwall.camera_events import CameraEvents
 from alertwall.camera_set import CameraSet, Registration
-from alertwall.outbox import Canary, Fact, NewEvent, Outbox
+from alertwall.outbox import Canary, Counted, Fact, Mapped, NewEvent, Outbox
 from alertwall.worker_http import WorkerPort
 from alertwall.worker_restream import open_restream
 from configs.site import Site
@@ -29,6 +29,7 @@ from models.clock import Clock, SystemClock
 from models.errors import AlertwallError, NotReady, StoreDown
 from models.event import Event, EventKind, SourceKind, default_priority, event_id
 from models.rule import RuleKind
+from models.statistics import DetectionCount, Tally
 from models.store import cameras as camera_store
 from models.store import gaps, parts
 from models.store.canaries import CANARY_EVERY_S
@@ -94,7 +95,9 @@ class Worker:
         self._spool = Spool(site.state_dir / f"{worker_id}.spool")
         self._outbox = Outbox(store, self._spool, before=self._write_snapshots)
         self._jpegs: dict[Any, bytes] = {}
-        self._analysis = Analysis(open_pipeline or opener(site, clock, self.found), site.analytics.detector)
+        self._analysis = Analysis(
+            open_pipeline or opener(site, clock, self.found, self.counted), site.analytics.detector
+        )
         self.publishers = Publishers(on_arrival=self._arrived)
         dial = Dialer(replay_folders=site.ingest.replay_folders)
         self.cameras = CameraSet(
@@ -308,6 +311,10 @@ class Worker:
             self._jpegs[event.id] = finding.jpeg
         self._outbox.put(NewEvent(event))
         self.cameras.happened(event.source_id, event.time)
+
+    def counted(self, tallies: Sequence[Tally]) -> None:
+        """Store what analytics counted; called by the analytics thread."""
+        self._outbox.put(*(Counted(one) if isinstance(one, DetectionCount) else Mapped(one) for one in tallies))
 
     def _camera_said(self, fact: NewEvent) -> None:
         self._outbox.put(fact)
