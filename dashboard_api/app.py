@@ -31,6 +31,7 @@ from dashboard_api.routes import (
     publish,
     rules,
     sign_in,
+    statistics,
     system,
     timeline,
     units,
@@ -61,6 +62,7 @@ MODULES = (
     events,
     incidents,
     timeline,
+    statistics,
     feeds,
     system,
 )

@@ -118,16 +118,23 @@ def prune(conn: Connection[Any], limit: datetime) -> None:
 
 
 def counts(
-    conn: Connection[Any], camera_id: str, since: datetime, until: datetime, by: By, *, timezone: str = "UTC"
+    conn: Connection[Any],
+    camera_id: str,
+    since: datetime,
+    until: datetime,
+    by: By,
+    *,
+    timezone: str = "UTC",
+    limit: int | None = None,
 ) -> list[Counted]:
-    """Return counts in order of time; days are those of ``timezone``."""
+    """Return counts in order of time, at most ``limit``; days are those of ``timezone``."""
     source, time = ("detection_count", "time") if by is By.MINUTE else ("detection_count_1h", "bucket")
     at = f"date_trunc('day', {time}, %(zone)s::text)" if by is By.DAY else time
     found = conn.execute(
         f"""SELECT {at} AS at, rule_id, max(rule_version), label, {_SUMS} FROM {source}
             WHERE camera_id = %(camera)s AND {time} >= %(since)s AND {time} < %(until)s
-            GROUP BY 1, 2, 4 ORDER BY 1, 2, 4""".encode(),  # noqa: S608  (constants above)
-        {"camera": camera_id, "since": since, "until": until, "zone": timezone},
+            GROUP BY 1, 2, 4 ORDER BY 1, 2, 4 LIMIT %(limit)s""".encode(),  # noqa: S608  (constants above)
+        {"camera": camera_id, "since": since, "until": until, "zone": timezone, "limit": limit},
     )
     return list(starmap(Counted, found))
 
@@ -143,3 +150,11 @@ def heat(conn: Connection[Any], camera_id: str, since: datetime, until: datetime
     ):
         grid[cell - 1] = seconds
     return grid
+
+
+def rule_names(conn: Connection[Any], camera_id: str) -> dict[int, tuple[str, str]]:
+    """Return the newest name and the kind of each rule that the camera has or had."""
+    found = conn.execute(
+        "SELECT DISTINCT ON (id) id, name, kind FROM rule WHERE camera_id = %s ORDER BY id, version DESC", (camera_id,)
+    )
+    return {id: (name, kind) for id, name, kind in found}
