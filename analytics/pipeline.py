@@ -8,6 +8,7 @@ import itertools
 import logging
 import math
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from analytics.motion import Change
 from analytics.scheduler import FairTurns
 from analytics.watch import COMPLAIN_EVERY_S, CameraWatch, book_of
 from models.clock import Clock
+from models.errors import NotReady
 from models.frame import DecodeMode, Frame
 from models.rule import Rule
 from models.statistics import Tally
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 
 IDLE_WAIT_S = 0.5
 LATENCIES_KEPT = 512
+SETTLE_WITHIN_S = 30.0
 
 
 class Pipeline:
@@ -158,6 +161,20 @@ class Pipeline:
             with self._apart(watch):
                 self._conclude(watch, answer)
         self._feed()
+
+    def settle(self, within_s: float = SETTLE_WITHIN_S) -> None:
+        """Do all that is to be done, waiting for the detector; for owners without a thread.
+
+        Raises `NotReady` when the detector does not answer.
+        """
+        deadline_s = time.monotonic() + within_s
+        while True:
+            self._wake.clear()
+            self.run_once()
+            if not self._under_way:
+                return
+            if not self._wake.wait(max(0.0, deadline_s - time.monotonic())) and time.monotonic() >= deadline_s:
+                raise NotReady(f"the detector has not answered for {within_s:g} s")
 
     def _run(self) -> None:
         while not self._closing:
