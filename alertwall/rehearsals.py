@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from alertwall import tether
 from alertwall.rehearsal_report import Failed, Job, Line, Outcome, Progress
 from models.clock import Clock
 from models.errors import NotFound, Overloaded
+from models.wire import instant
 
 WAITING_MOST = 3
 KEPT_MOST = 12
@@ -185,8 +187,17 @@ class Rehearsals:
 
 
 def _plain(said: Any) -> Any:
+    """Return it in JSON types, times as everywhere on the wire."""
     if said is None:
         return None
-    plain = msgspec.to_builtins(said)
+    plain = _with_instants(msgspec.to_builtins(said, builtin_types=(datetime,)))
     plain.pop("type", None)
     return plain
+
+
+def _with_instants(said: Any) -> Any:
+    if isinstance(said, dict):
+        return {key: _with_instants(value) for key, value in said.items()}
+    if isinstance(said, list | tuple):
+        return [_with_instants(value) for value in said]
+    return instant(said) if isinstance(said, datetime) else said

@@ -17,7 +17,9 @@ from alertwall.assignment import owner
 from alertwall.camera_events import CameraEvents
 from alertwall.camera_set import CameraSet, Registration
 from alertwall.outbox import Canary, Counted, Fact, Mapped, NewEvent, Outbox
+from alertwall.rehearsals import Rehearsals
 from alertwall.worker_http import WorkerPort
+from alertwall.worker_rehearsal import RehearsalRoutes
 from alertwall.worker_restream import open_restream
 from configs.site import Site
 from ingest.address import Network, networks
@@ -110,6 +112,7 @@ class Worker:
             dial_for=lambda camera_id: dial_of(self.publishers, camera_id, dial),
             cut=self.publishers.cut,
         )
+        self._rehearsals = Rehearsals(clock)
         self._port = WorkerPort(
             self.cameras,
             self.publishers,
@@ -120,6 +123,7 @@ class Worker:
             health=self._detail,
             dial=dial,
             restream=open_restream(site, worker_id, store, clock, self.cameras),
+            more=RehearsalRoutes(self.cameras, self._rehearsals, site, lambda: self._analysis.detector).routes,
         )
         self._camera_events = CameraEvents(networks(site.ingest.allowed_networks), clock=clock, put=self._camera_said)
         self._passwords: dict[tuple[str, int], str] = {}
@@ -155,6 +159,7 @@ class Worker:
             lambda: self.cameras.close(self._clock.monotonic_s() + STOP_WITHIN_S),
             lambda: self._write(self.cameras.states()),  # the next worker's gap begins at the very last picture
             self._disk.close,
+            self._rehearsals.close,
             self._analysis.close,
             lambda: self._port.stop(PORT_STOP_WITHIN_S),
             self._outbox.close,
