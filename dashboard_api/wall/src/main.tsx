@@ -8,6 +8,7 @@ import "./styles/wall.css";
 import "./styles/pane.css";
 import "./styles/media.css";
 import "./styles/timeline.css";
+import "./styles/statistics.css";
 import "./styles/patrol.css";
 import "./styles/print.css";
 import { App } from "./app/App";

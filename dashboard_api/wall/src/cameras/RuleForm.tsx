@@ -5,6 +5,7 @@ import type { Rule } from "../api/types";
 import { useWords } from "../i18n";
 import { ErrorText } from "../ui/bits";
 import { useForm } from "../ui/useForm";
+import { Rehearsal } from "./Rehearsal";
 import { Drawing, enoughPoints, mostPoints, type Point } from "./Drawing";
 
 interface Props {
@@ -34,11 +35,16 @@ export function RuleForm({ camera, rule, others, picture, onDone }: Props) {
     // braces: newer browsers answer a promise, which must not become the effect's clean-up
     void top.current?.scrollIntoView({ block: "nearest" });
   }, []);
+  const body = () => ({
+    ...values,
+    kind,
+    points,
+    labels: values.labels.split(/[,，]/).map((one) => one.trim()).filter(Boolean),
+  });
   const save = (): Promise<void> =>
     form.submit(async () => {
-      const body = { ...values, kind, points, labels: values.labels.split(/[,，]/).map((one) => one.trim()).filter(Boolean) };
-      if (rule.id === undefined) await calls.addRule(camera, body);
-      else await calls.changeRule(camera, rule.id, body);
+      if (rule.id === undefined) await calls.addRule(camera, body());
+      else await calls.changeRule(camera, rule.id, body());
       onDone();
     });
   const remove = (): Promise<void> =>
@@ -48,6 +54,7 @@ export function RuleForm({ camera, rule, others, picture, onDone }: Props) {
       onDone();
     });
   return (
+    <>
     <form
       ref={top}
       className="dialog"
@@ -130,6 +137,8 @@ export function RuleForm({ camera, rule, others, picture, onDone }: Props) {
         </Button>
       </div>
     </form>
+    <Rehearsal camera={camera} body={body} ruleId={rule.id} />
+    </>
   );
 }
 

@@ -9,9 +9,10 @@ import * as kinds from "./kinds";
 import { actionInChinese, keyInChinese, labelInChinese, saidInChinese, spaced } from "./said";
 import * as onvif from "./onvif";
 import * as sheets from "./sheets";
+import * as statistics from "./statistics";
 import * as wall from "./wall";
 
-const en = { ...kinds.en, ...common.en, ...wall.en, ...assets.en, ...desk.en, ...onvif.en, ...sheets.en };
+const en = { ...kinds.en, ...common.en, ...wall.en, ...assets.en, ...desk.en, ...onvif.en, ...sheets.en, ...statistics.en };
 export type Key = keyof typeof en;
 const zh: Record<Key, string> = {
   ...kinds.zh,
@@ -21,6 +22,7 @@ const zh: Record<Key, string> = {
   ...desk.zh,
   ...onvif.zh,
   ...sheets.zh,
+  ...statistics.zh,
 };
 
 export const DICTIONARIES: Record<Language, Record<Key, string>> = { en, "zh-CN": zh };
