@@ -3,7 +3,7 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { useMemo, useState } from "react";
 import { BASE } from "../api/client";
 import * as calls from "../api/calls";
-import { param, usePath } from "../app/router";
+import { go, param, usePath } from "../app/router";
 import { useWords } from "../i18n";
 import { serverClock } from "../live/clock";
 import { useLive, useLoad } from "../live/hooks";
@@ -115,6 +115,16 @@ export default function TimelinePage() {
           {pick && (
             <p className="timeline-at">
               <b>{moment(pick.atMs)}</b>
+              {live.cameras.has(pick.track) && (
+                <Button
+                  size="compact-xs"
+                  variant="default"
+                  onClick={() => go(`/cameras/${encodeURIComponent(pick.track)}/statistics`)}
+                  data-testid="timeline-statistics"
+                >
+                  {t("stats.title")}
+                </Button>
+              )}
               {pick.event && (
                 <Button size="compact-xs" variant="default" onClick={() => setPick({ ...pick, event: null })}>
                   {t("timeline.play")}
