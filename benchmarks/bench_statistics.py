@@ -61,8 +61,10 @@ def cost(report: Report) -> None:
             counting.look(looks[number], frames[number])
         took.append((time.process_time() - begun_s) / LOOKS_AT_ONCE)
     scale = f"{TRACKS} tracks, {ZONES_USED} zones, {WIRES_USED} tripwires"
-    note = f"best of {len(took)} batches; median {np.median(took) * 1e6:.0f}"
-    report.add("detection statistics, one look", min(took) * 1e6, "us", goal=COST_GOAL_US, scale=scale, note=note)
+    note = f"median of {len(took)} batches; the best {min(took) * 1e6:.0f}"
+    report.add(
+        "detection statistics, one look", float(np.median(took)) * 1e6, "us", goal=COST_GOAL_US, scale=scale, note=note
+    )
 
 
 def speed(report: Report, detector: str, weights: Path, film: Footage, name: str) -> None:
