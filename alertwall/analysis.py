@@ -13,6 +13,7 @@ from models.clock import Clock
 from models.errors import AlertwallError
 from models.frame import DecodeMode, Frame
 from models.rule import Rule
+from models.statistics import Tally
 
 FALLBACK = "moving-object"
 """Needs no weights."""
@@ -59,7 +60,12 @@ Opener = Callable[[str], Pipeline]
 """Opens the pipeline with the detector of this name."""
 
 
-def opener(site: Site, clock: Clock, on_finding: Callable[[Found], None]) -> Opener:
+def opener(
+    site: Site,
+    clock: Clock,
+    on_finding: Callable[[Found], None],
+    on_tallies: Callable[[Sequence[Tally]], None] | None = None,
+) -> Opener:
     """Return what opens the real pipeline of a site; imports it only then."""
 
     def open_pipeline(name: str) -> Pipeline:
@@ -74,7 +80,9 @@ def opener(site: Site, clock: Clock, on_finding: Callable[[Found], None]) -> Ope
             precision=settings.precision,
             threads=settings.threads,
         )
-        return RealPipeline(detector, clock=clock, on_finding=on_finding, detect_fps=settings.detect_fps)
+        return RealPipeline(
+            detector, clock=clock, on_finding=on_finding, on_tallies=on_tallies, detect_fps=settings.detect_fps
+        )
 
     return open_pipeline
 

@@ -11,7 +11,8 @@ from psycopg import Connection
 
 from models.errors import Overloaded, StoreDown
 from models.event import Event, SourceKind
-from models.store import canaries, events, gaps, segments
+from models.statistics import DetectionCount, DetectionHeat
+from models.store import canaries, events, gaps, segments, statistics
 from models.store.connection import StoreConnection
 from models.store.pool import Store
 from models.store.spool import Spool
@@ -47,7 +48,19 @@ class Canary(msgspec.Struct, frozen=True, tag="canary"):
     sent_at: datetime
 
 
-Fact = NewEvent | NewSegment | GapOpened | GapClosed | Canary
+class Counted(msgspec.Struct, frozen=True, tag="counted"):
+    """A minute of a camera's detection statistics."""
+
+    count: DetectionCount
+
+
+class Mapped(msgspec.Struct, frozen=True, tag="mapped"):
+    """An hour of a camera's heat map so far."""
+
+    heat: DetectionHeat
+
+
+Fact = NewEvent | NewSegment | GapOpened | GapClosed | Canary | Counted | Mapped
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[Fact]).decode
 
@@ -166,6 +179,8 @@ def apply(conn: StoreConnection, batch: Sequence[Fact]) -> None:
     new_segments = [fact.segment for fact in batch if isinstance(fact, NewSegment)]
     if new_segments:
         segments.add(conn, new_segments)
+    statistics.write(conn, [fact.count for fact in batch if isinstance(fact, Counted)])
+    statistics.write(conn, [fact.heat for fact in batch if isinstance(fact, Mapped)])
     for fact in batch:
         if isinstance(fact, GapOpened):
             _open_gap(conn, fact.gap)

@@ -18,9 +18,11 @@ from alertwall.camera_events import CameraEvents
 from alertwall.camera_set import CameraSet, Registration
 from alertwall.coverage import CoverageWatch, summed
 from alertwall.memory import trimmer
-from alertwall.outbox import Canary, Fact, NewEvent, Outbox
+from alertwall.outbox import Canary, Counted, Fact, Mapped, NewEvent, Outbox
 from alertwall.recording_watch import RECORDINGS_OF, taken_over
+from alertwall.rehearsals import Rehearsals
 from alertwall.worker_http import WorkerPort
+from alertwall.worker_rehearsal import RehearsalRoutes
 from alertwall.worker_restream import open_restream
 from configs.site import Site
 from ingest.address import Network, networks
@@ -33,6 +35,7 @@ from models.clock import Clock, SystemClock
 from models.errors import AlertwallError, NotReady, StoreDown
 from models.event import Event, EventKind, SourceKind, default_priority, event_id
 from models.rule import RuleKind
+from models.statistics import DetectionCount, Tally
 from models.store import cameras as camera_store
 from models.store import gaps, incidents, parts
 from models.store.canaries import CANARY_EVERY_S
@@ -110,7 +113,9 @@ class Worker:
         self._spool = Spool(site.state_dir / f"{worker_id}.spool")
         self._outbox = Outbox(store, self._spool, before=self._write_snapshots)
         self._jpegs: dict[Any, bytes] = {}
-        self._analysis = Analysis(open_pipeline or opener(site, clock, self.found), site.analytics.detector)
+        self._analysis = Analysis(
+            open_pipeline or opener(site, clock, self.found, self.counted), site.analytics.detector
+        )
         self.publishers = Publishers(on_arrival=self._arrived, allowed=inside(networks(site.ingest.allowed_networks)))
         dial = Dialer(replay_folders=site.ingest.replay_folders)
         self.cameras = CameraSet(
@@ -123,6 +128,7 @@ class Worker:
             dial_for=lambda camera_id: dial_of(self.publishers, camera_id, dial),
             cut=self.publishers.cut,
         )
+        self._rehearsals = Rehearsals(clock)
         self._port = WorkerPort(
             self.cameras,
             self.publishers,
@@ -133,6 +139,7 @@ class Worker:
             health=self._detail,
             dial=dial,
             restream=open_restream(site, worker_id, store, clock, self.cameras),
+            more=RehearsalRoutes(self.cameras, self._rehearsals, site, lambda: self._analysis.detector).routes,
         )
         self._camera_events = CameraEvents(networks(site.ingest.allowed_networks), clock=clock, put=self._camera_said)
         self._coverage = CoverageWatch()
@@ -174,6 +181,7 @@ class Worker:
             lambda: self._outbox.put(*self._coverage.close(self._clock.utc_now())),
             lambda: self._write(self.cameras.states()),  # the next worker's gap begins at the very last picture
             self._disk.close,
+            self._rehearsals.close,
             self._analysis.close,
             lambda: self._port.stop(PORT_STOP_WITHIN_S),
             self._outbox.close,
@@ -376,6 +384,10 @@ class Worker:
             self._jpegs[event.id] = finding.jpeg
         self._outbox.put(NewEvent(event))
         self.cameras.happened(event.source_id, event.time)
+
+    def counted(self, tallies: Sequence[Tally]) -> None:
+        """Store what analytics counted; called by the analytics thread."""
+        self._outbox.put(*(Counted(one) if isinstance(one, DetectionCount) else Mapped(one) for one in tallies))
 
     def _camera_said(self, fact: NewEvent) -> None:
         self._outbox.put(fact)

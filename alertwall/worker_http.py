@@ -8,7 +8,7 @@ import re
 import secrets
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -81,6 +81,7 @@ class WorkerPort:
         health: Callable[[], dict[str, Any]],
         dial: Dial = dial,
         restream: Restream | None = None,
+        more: Sequence[Route] = (),
     ) -> None:
         """``restream`` is served in the same event loop, which is that of all who watch."""
         self.restream = restream
@@ -98,6 +99,7 @@ class WorkerPort:
             *WhipRoutes(cameras, publishers).routes,
             Route("/probe", self._probe, methods=["POST"]),
             *OnvifRoutes(cameras, allowed_networks, self._probes).routes,
+            *more,
             WebSocketRoute("/cameras/{camera_id}/live", self._live),
         ]
         self.app: ASGIApp = TokenOnly(Starlette(routes=routes, exception_handlers={AlertwallError: _problem}), token)

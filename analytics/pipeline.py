@@ -8,6 +8,7 @@ import itertools
 import logging
 import math
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,16 +20,20 @@ from analytics.detector import Answer, Detector
 from analytics.finding import Finding
 from analytics.motion import Change
 from analytics.overload import WORDS, Overload, Step
-from analytics.scheduler import Armed, FairTurns
+from analytics.rules import Armed
+from analytics.scheduler import FairTurns
 from analytics.watch import COMPLAIN_EVERY_S, CameraWatch, book_of
 from models.clock import Clock
+from models.errors import NotReady
 from models.frame import DecodeMode, Frame
 from models.rule import Rule
+from models.statistics import Tally
 
 log = logging.getLogger(__name__)
 
 IDLE_WAIT_S = 0.5
 LATENCIES_KEPT = 512
+SETTLE_WITHIN_S = 30.0
 
 
 class Pipeline:
@@ -40,11 +45,16 @@ class Pipeline:
         *,
         clock: Clock,
         on_finding: Callable[[Finding], None],
+        on_tallies: Callable[[Sequence[Tally]], None] | None = None,
         detect_fps: float = 5.0,
         threaded: bool = True,
     ) -> None:
-        """Start watching; without ``threaded`` the owner calls `run_once` itself."""
+        """Start watching; without ``threaded`` the owner calls `run_once` itself.
+
+        ``on_tallies`` is told once a minute what was counted; without it nothing is.
+        """
         self._detector, self._clock, self._on_finding = detector, clock, on_finding
+        self._on_tallies = on_tallies
         self._detect_fps = detect_fps
         self._cameras: dict[str, CameraWatch] = {}
         self._lock = threading.Lock()
@@ -56,6 +66,7 @@ class Pipeline:
         self._latencies_s: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._counts: Counter[str] = Counter()
         self._forget: list[str] = []
+        self._ended: list[CameraWatch] = []
         self._complained_s = -math.inf
         self._overload = Overload(detect_fps)
         self._lost = 0
@@ -68,9 +79,12 @@ class Pipeline:
 
     def add_camera(self, camera_id: str, rules: Sequence[Rule], calendar: Armed | None = None) -> None:
         """Watch a camera; one that is watched already starts anew. Schedules of rules are by ``calendar``."""
-        watch = CameraWatch.of(camera_id, rules, self._detector.spec, self._detect_fps, calendar)
+        watch = CameraWatch.of(
+            camera_id, rules, self._detector.spec, self._detect_fps, calendar, counts=self._on_tallies is not None
+        )
         watch.calendar = calendar
         with self._lock:
+            self._retire(camera_id)
             self._cameras[camera_id] = watch
             self._forget.append(camera_id)
 
@@ -84,7 +98,7 @@ class Pipeline:
     def remove_camera(self, camera_id: str) -> None:
         """Stop watching a camera; a look that is under way raises nothing more."""
         with self._lock:
-            self._cameras.pop(camera_id, None)
+            self._retire(camera_id)
             self._forget.append(camera_id)
 
     def put(self, frame: Frame) -> None:
@@ -140,10 +154,15 @@ class Pipeline:
         self._wake.set()
         if self._thread:
             self._thread.join()
+        with self._lock:
+            for camera_id in list(self._cameras):
+                self._retire(camera_id)
+        self._tell_last_counts()
         self._detector.close()
 
     def run_once(self) -> None:
         """Do all that can be done now without waiting."""
+        self._tell_last_counts()
         for camera_id in self._take_forgotten():
             self._detector.forget(camera_id)
             self._turns.forget(camera_id)
@@ -178,6 +197,20 @@ class Pipeline:
             log.log(level, "detector at %.0f %%: from now on %s", 100 * overload.load, WORDS[step])
         return step
 
+    def settle(self, within_s: float = SETTLE_WITHIN_S) -> None:
+        """Do all that is to be done, waiting for the detector; for owners without a thread.
+
+        Raises `NotReady` when the detector does not answer.
+        """
+        deadline_s = time.monotonic() + within_s
+        while True:
+            self._wake.clear()
+            self.run_once()
+            if not self._under_way:
+                return
+            if not self._wake.wait(max(0.0, deadline_s - time.monotonic())) and time.monotonic() >= deadline_s:
+                raise NotReady(f"the detector has not answered for {within_s:g} s")
+
     def _run(self) -> None:
         while not self._closing:
             self._wake.wait(IDLE_WAIT_S)
@@ -190,6 +223,24 @@ class Pipeline:
                 if now_s - self._complained_s >= COMPLAIN_EVERY_S:
                     self._complained_s = now_s
                     log.exception("analytics goes on after an error")
+
+    def _retire(self, camera_id: str) -> None:
+        watch = self._cameras.pop(camera_id, None)
+        if watch is not None and watch.statistics is not None:
+            self._ended.append(watch)
+
+    def _tell_last_counts(self) -> None:
+        with self._lock:
+            ended, self._ended = self._ended, []
+        for watch in ended:
+            with self._apart(watch):
+                if watch.statistics is not None:
+                    watch.statistics.flush()
+                    self._tell_counts(watch)
+
+    def _tell_counts(self, watch: CameraWatch) -> None:
+        if watch.statistics is not None and self._on_tallies is not None and (tallies := watch.statistics.take()):
+            self._on_tallies(tallies)
 
     @contextmanager
     def _apart(self, watch: CameraWatch) -> Iterator[None]:
@@ -261,6 +312,7 @@ class Pipeline:
         if self._cameras.get(watch.camera_id) is not watch:
             return
         findings = watch.conclude(job, answer.found)
+        self._tell_counts(watch)
         with self._lock:
             self._latencies_s.append(self._clock.monotonic_s() - job.frame.monotonic_s)
         for finding in findings:

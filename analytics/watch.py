@@ -14,8 +14,9 @@ from analytics.finding import Finding, finding_of
 from analytics.motion import Change, Motion, MotionWatch, share_moving
 from analytics.overload import Step
 from analytics.planner import NOTHING, Look, Plan, Planner
-from analytics.rules import JUDGED, RuleBook
-from analytics.scheduler import Armed, Rate
+from analytics.rules import JUDGED, Armed, RuleBook
+from analytics.scheduler import Rate
+from analytics.statistics import Statistics
 from analytics.tracker import Tracker, TrackerSettings
 from models.frame import Frame
 from models.rule import Rule
@@ -78,6 +79,7 @@ class CameraWatch:
     last_full_s: float = -RECHECK_S
     scene: int = 0
     complained_s: float = -math.inf
+    statistics: Statistics | None = None
     counts: Counter[str] = field(default_factory=Counter)
     _boxes: Floats = field(default_factory=lambda: np.empty((0, 4), np.float32))
     _share: float = 1.0
@@ -90,10 +92,14 @@ class CameraWatch:
         spec: DetectorSpec,
         detect_fps: float,
         calendar: Armed | None = None,
+        *,
+        counts: bool = False,
     ) -> "CameraWatch":
         settings = TrackerSettings(conf_high=spec.conf_high)
         tracker = Tracker(settings, classes=len(spec.labels))
-        return cls(camera_id, spec, Rate(detect_fps), book_of(rules, spec, calendar), tracker)
+        watch = cls(camera_id, spec, Rate(detect_fps), book_of(rules, spec, calendar), tracker)
+        watch.statistics = statistics_of(camera_id, rules, spec) if counts else None
+        return watch
 
     @property
     def weight(self) -> float:
@@ -125,6 +131,10 @@ class CameraWatch:
         if fresh is not None:
             fresh.adopt(self.book)
             self.book = fresh
+            if self.statistics is not None:
+                statistics = statistics_of(self.camera_id, fresh.rules, self.spec)
+                statistics.adopt(self.statistics)
+                self.statistics = statistics
 
     def consider(self, frame: Frame) -> Change:
         """Look for motion in ``frame`` and note in `wanting` what the detector should see of it."""
@@ -168,6 +178,8 @@ class CameraWatch:
         if motion.change is Change.CUT:
             self.tracker.reset()
             self.book.reset(now_s)
+            if self.statistics is not None:
+                self.statistics.reset(now_s)
             self.scene += 1
         if not self.book.rules:
             return NOTHING, motion
@@ -194,6 +206,8 @@ class CameraWatch:
         looked = None if job.plan.look is Look.FULL else job.plan.rects
         seen = self.tracker.update(found, now_s, looked=looked, stirred=stirred)
         tracks = self.tracker.tracks
+        if self.statistics is not None:
+            self.statistics.look(tracks, job.frame)
         if np.any(~self.tracker.resting(now_s)):
             self.active_until_s = max(self.active_until_s, now_s + RECENT_TRACK_S)
         verdicts = self.book.judge(tracks, seen, job.frame.size_px, now_s, job.frame.captured_at)
@@ -212,3 +226,8 @@ def book_of(rules: Sequence[Rule], spec: DetectorSpec, calendar: Armed | None = 
         if unknown := ", ".join(label for label in rule.labels if label not in spec.labels):
             log.warning("rule %s of %s: detector %s cannot tell: %s", rule.id, rule.camera_id, spec.name, unknown)
     return RuleBook(rules, labels=spec.labels, tells_classes=spec.tells_classes, calendar=calendar)
+
+
+def statistics_of(camera_id: str, rules: Sequence[Rule], spec: DetectorSpec) -> Statistics:
+    """Return empty counts of a camera under these rules."""
+    return Statistics(camera_id, rules, spec.labels, tells_classes=spec.tells_classes)

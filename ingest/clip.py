@@ -78,7 +78,7 @@ def _ticks(moment: datetime) -> int:
     return round(moment.timestamp() * TICKS_PER_S)
 
 
-def _files(media_dir: Path, camera_id: str, since: datetime, until: datetime) -> list[Path]:
+def files(media_dir: Path, camera_id: str, since: datetime, until: datetime) -> list[Path]:
     """Return the segments that may hold something of the range, by the starts in their names."""
     earliest = since - timedelta(seconds=SEGMENT_MAX_S)
     day, found = earliest.date(), []
@@ -137,7 +137,7 @@ def cut(media_dir: Path, camera_id: str, since: datetime, until: datetime, *, he
     """Return the clip of a range; `NotFound` when nothing of it was recorded, `BadInput` for a range that cannot be."""
     if not since < until or (until - since).total_seconds() > CLIP_MAX_S:
         raise BadInput("to", f"a time after `from` and at most {CLIP_MAX_S:.0f} s later")
-    source = _stored(_files(media_dir, camera_id, since, until))
+    source = _stored(files(media_dir, camera_id, since, until))
     samples = _within(source, _ticks(since), _ticks(until)) or _within(_held(held), _ticks(since), _ticks(until))
     if not samples or samples[-1].at + TICKS_PER_S < _ticks(since):
         raise NotFound("recording", camera_id)

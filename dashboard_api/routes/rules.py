@@ -52,7 +52,7 @@ def create_rule(here: Here, response: Response, camera_id: str, access: Allowed,
     with here.store.transaction() as conn:
         if len(cameras.rules(conn, camera_id)) >= PER_CAMERA_MAX:
             raise Conflict(f"a camera has at most {PER_CAMERA_MAX} rules")
-        rule = cameras.put_rule(conn, _rule(0, camera_id, body, access))
+        rule = cameras.put_rule(conn, rule_of(0, camera_id, body, access))
         _note(conn, access, "rule.create", rule)
     response.headers["Location"] = f"/api/v1/cameras/{camera_id}/rules"
     return rule_item(rule)
@@ -63,7 +63,7 @@ def create_rule(here: Here, response: Response, camera_id: str, access: Allowed,
 def change_rule(here: Here, camera_id: str, rule_id: int, access: Allowed, body: RuleInput) -> dict[str, Any]:
     """Replace a rule by its next version; old events keep naming the old one."""
     with here.store.transaction() as conn:
-        rule = cameras.put_rule(conn, _rule(rule_id, camera_id, body, access))
+        rule = cameras.put_rule(conn, rule_of(rule_id, camera_id, body, access))
         _note(conn, access, "rule.change", rule)
     return rule_item(rule)
 
@@ -76,7 +76,8 @@ def remove_rule(here: Here, camera_id: str, rule_id: int, access: Allowed) -> No
         _note(conn, access, "rule.remove", cameras.remove_rule(conn, camera_id, rule_id))
 
 
-def _rule(rule_id: int, camera_id: str, body: RuleInput, access: Access) -> Rule:
+def rule_of(rule_id: int, camera_id: str, body: RuleInput, access: Access) -> Rule:
+    """Return the rule that ``body`` says; `BadInput` when it cannot be."""
     rule = Rule(
         id=rule_id,
         version=1,

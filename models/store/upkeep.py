@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from models.clock import Clock
-from models.store import feed, quarantine
+from models.store import feed, quarantine, statistics
 
 if TYPE_CHECKING:
     from models.store.pool import Store
@@ -30,7 +30,12 @@ class Retention:
 def run(store: "Store", clock: Clock, retention: Retention) -> None:
     """Do all of it, each step in a transaction of its own; `StoreDown` when the database is away or busy."""
     now, engine = clock.utc_now(), store.engine
-    for table, days in (("event", retention.events_days), ("heartbeat", retention.heartbeats_days)):
+    for table, days in (
+        ("event", retention.events_days),
+        ("detection_count", retention.events_days),
+        ("detection_heat", retention.events_days),
+        ("heartbeat", retention.heartbeats_days),
+    ):
         with store.transaction() as conn:
             conn.execute(LOCK_WAIT)
             engine.ensure_partitions(conn, table, now)
@@ -47,6 +52,9 @@ def run(store: "Store", clock: Clock, retention: Retention) -> None:
                 "event_1h": now - timedelta(days=retention.hour_counts_days),
             },
         )
+    with store.transaction() as conn:
+        statistics.add_up(conn, now)
+        statistics.prune(conn, now - timedelta(days=retention.hour_counts_days))
     with store.transaction() as conn:  # after roll_up, which counts from the feed
         feed.prune(conn, now - FEED_KEPT)
         conn.execute("DELETE FROM idempotency WHERE created_at < %s", (now - IDEMPOTENCY_KEPT,))

@@ -29,6 +29,7 @@ SHORT = "short"
 """A camera whose worker dies in the middle of a clip of announced length."""
 PEER = "peer-0123456789abcdef"
 SESSION = "session-0123456789abcdef"
+REHEARSAL = "rehearsal-0123456789"
 BUSY = "busy"
 """A camera that has a publisher."""
 HELLO = {"mime": 'video/mp4; codecs="avc1.42c01e"', "width_px": 640, "height_px": 360}
@@ -82,6 +83,41 @@ ONVIF: dict[str, dict[str, Any]] = {
     "presets": {"items": [{"token": "1", "name": "Gate"}]},
 }
 
+_RAISED = {
+    "time": "2025-12-31T23:05:00.000Z",
+    "label": "person",
+    "score": 0.9,
+    "box": [0.1, 0.2, 0.3, 0.4],
+    "direction": None,
+    "both": False,
+    "picture": "/9j/",
+}
+REHEARSED: dict[str, Any] = {
+    "id": REHEARSAL,
+    "state": "done",
+    "why": "",
+    "progress": {
+        "share": 1.0,
+        "at": "2025-12-31T23:10:00.000Z",
+        "footage_s": 600.0,
+        "speed": 40.0,
+        "raised_draft": 1,
+        "raised_live": 0,
+    },
+    "outcome": {
+        "draft": {"total": 1, "events": [_RAISED]},
+        "live": {"total": 0, "events": []},
+        "both": 0,
+        "only_draft": 1,
+        "only_live": 0,
+        "footage_s": 590.0,
+        "gaps": [{"from": "2025-12-31T23:00:00.000Z", "to": "2025-12-31T23:00:10.000Z"}],
+        "took_s": 15.0,
+        "speed": 40.0,
+        "why": "",
+    },
+}
+
 
 class _Dying(Response):
     """Announces a whole clip, sends half of it, and closes."""
@@ -116,6 +152,8 @@ class FakeWorker(Served):
             Route("/cameras/{id}/whip/{session}", self._session, methods=["PATCH", "DELETE"]),
             Route("/probe", self._probe, methods=["POST"]),
             Route("/onvif/{what}", self._onvif, methods=["POST"]),
+            Route("/cameras/{id}/rehearsals", self._rehearse, methods=["POST"]),
+            Route("/cameras/{id}/rehearsals/{rehearsal}", self._rehearsed, methods=["GET", "DELETE"]),
             Route("/cameras/{id}/{what:path}", self._onvif, methods=["GET", "POST"]),
             WebSocketRoute("/cameras/{id}/live", self._live),
         ]
@@ -215,6 +253,20 @@ class FakeWorker(Served):
         return refused or JSONResponse(
             {} if request.path_params.get("id") and request.method == "POST" else ONVIF[what]
         )
+
+    async def _rehearse(self, request: Request) -> Response:
+        refused = self._knows(request)
+        self.probed.append(await request.json())
+        if refused is None and self.refusal:
+            return JSONResponse({"problem": self.refusal[1]}, self.refusal[0])
+        said = {"id": REHEARSAL, "state": "waiting", "why": "", "progress": None, "outcome": None}
+        return refused or JSONResponse(said, 202)
+
+    async def _rehearsed(self, request: Request) -> Response:
+        refused = self._knows(request)
+        if refused is None and request.path_params["rehearsal"] != REHEARSAL:
+            return JSONResponse({"problem": "no rehearsal"}, 404)
+        return refused or (Response(status_code=204) if request.method == "DELETE" else JSONResponse(REHEARSED))
 
     async def _live(self, websocket: WebSocket) -> None:
         if websocket.headers.get("authorization") != f"Bearer {TOKEN}" or websocket.path_params["id"] == "gone":

@@ -14,7 +14,7 @@ from dashboard_api.openapi import document
 from models.event import EventKind
 from models.store import logins
 from models.user import Role
-from tests.dashboard_api.fake_worker import PEER, SESSION
+from tests.dashboard_api.fake_worker import PEER, REHEARSAL, SESSION
 from tests.dashboard_api.world import OTHER, OWN, World
 
 ALL = frozenset({"operator", "dispatcher", "engineer", "analyst", "admin"})
@@ -91,6 +91,14 @@ EXPECTED: dict[str, Expected] = {
     "create_rule": Expected(TECHNICAL, 201, RULE),
     "change_rule": Expected(TECHNICAL, body=RULE),
     "remove_rule": Expected(TECHNICAL, 204),
+    "counts": Expected(ALL, query=RANGE),
+    "counts_csv": Expected(ALL, query=RANGE),
+    "heat": Expected(ALL, query=RANGE),
+    "start_rehearsal": Expected(
+        TECHNICAL, 202, {"rule": RULE, "from": "2025-12-31T23:00:00Z", "to": "2025-12-31T23:10:00Z"}
+    ),
+    "get_rehearsal": Expected(TECHNICAL),
+    "end_rehearsal": Expected(TECHNICAL, 204),
     "snapshot": Expected(WATCH),
     "clip": Expected(ALL, query=RANGE),
     "watch": Expected(WATCH, 201, content=b"v=0\r\noffer"),
@@ -218,6 +226,7 @@ class Matrix:
             "step": lambda: "delivered",
             "peer": self._peer,
             "session": lambda: SESSION,
+            "rehearsal_id": lambda: REHEARSAL,
         }
         made: dict[str, object] = {}
         for name in re.findall(r"{(\w+)}", path):

@@ -9,6 +9,7 @@ import "./styles/pane.css";
 import "./styles/media.css";
 import "./styles/rules.css";
 import "./styles/timeline.css";
+import "./styles/statistics.css";
 import "./styles/patrol.css";
 import "./styles/publish.css";
 import "./styles/print.css";

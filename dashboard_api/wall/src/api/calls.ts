@@ -2,6 +2,8 @@
 
 import { all, call, query } from "./client";
 import type {
+  Counts,
+  Heat,
   Acceptance,
   Area,
   Assignment,
@@ -22,6 +24,7 @@ import type {
   Probe,
   PublishToken,
   Readiness,
+  Rehearsal,
   Rule,
   RuleBody,
   RuleKindItem,
@@ -102,6 +105,16 @@ export const changeRule = (camera_id: string, rule: number, body: RuleBody) =>
   call<Rule>(`cameras/${id(camera_id)}/rules/${rule}`, { method: "PUT", body });
 export const removeRule = (camera_id: string, rule: number) =>
   call<void>(`cameras/${id(camera_id)}/rules/${rule}`, { method: "DELETE" });
+export const startRehearsal = (camera_id: string, body: Record<string, unknown>) =>
+  call<Rehearsal>(`cameras/${id(camera_id)}/rehearsals`, { method: "POST", body });
+export const rehearsal = (camera_id: string, key: string) =>
+  call<Rehearsal>(`cameras/${id(camera_id)}/rehearsals/${id(key)}`);
+export const endRehearsal = (camera_id: string, key: string) =>
+  call<void>(`cameras/${id(camera_id)}/rehearsals/${id(key)}`, { method: "DELETE" });
+export const counts = (camera_id: string, values: { from: string; to: string; by: string }) =>
+  call<Counts>(`cameras/${id(camera_id)}/counts${query(values)}`);
+export const heat = (camera_id: string, values: { from: string; to: string }) =>
+  call<Heat>(`cameras/${id(camera_id)}/heat${query(values)}`);
 
 // ── units ──
 export const units = () => all<Unit>("units");

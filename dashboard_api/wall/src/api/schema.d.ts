@@ -480,6 +480,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cameras/{camera_id}/rehearsals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start Rehearsal
+         * @description Begin to find out what a draft would have raised; Location tells how far it is, and then the outcome.
+         */
+        post: operations["start_rehearsal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{camera_id}/rehearsals/{rehearsal_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Rehearsal
+         * @description Return how far it is, or its outcome, which is kept for half an hour.
+         */
+        get: operations["get_rehearsal"];
+        put?: never;
+        post?: never;
+        /**
+         * End Rehearsal
+         * @description Stop it, and forget its outcome.
+         */
+        delete: operations["end_rehearsal"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cameras/{camera_id}/snapshot.jpg": {
         parameters: {
             query?: never;
@@ -1128,6 +1172,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cameras/{camera_id}/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Counts
+         * @description Return what its rules counted, by minute, hour or day of the site; as CSV to those who accept text/csv.
+         */
+        get: operations["counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{camera_id}/counts.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Counts Csv
+         * @description Return the same as a table for spreadsheets.
+         */
+        get: operations["counts_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{camera_id}/heat": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Heat
+         * @description Return where objects stood, added up over the hours that the range touches.
+         */
+        get: operations["heat"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/feed": {
         parameters: {
             query?: never;
@@ -1466,6 +1570,12 @@ export interface components {
             errors: components["schemas"]["RowError"][];
         };
         /**
+         * By
+         * @description How finely counts are told apart in time.
+         * @enum {string}
+         */
+        By: "minute" | "hour" | "day";
+        /**
          * CameraChange
          * @description What is not named stays as it is; null for ``sub_path``, ``lat``, ``lon``, ``onvif_port`` clears them.
          */
@@ -1705,6 +1815,77 @@ export interface components {
          * @enum {string}
          */
         ConnState: "online" | "offline" | "sleeping" | "unknown";
+        /**
+         * CountItem
+         * @description What one rule counted of one class in one minute, hour or day.
+         */
+        CountItem: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Rule Id */
+            rule_id: number;
+            /**
+             * Rule Version
+             * @description The newest that counted in it.
+             */
+            rule_version: number;
+            /** Rule Name */
+            rule_name: string;
+            kind: components["schemas"]["RuleKind"] | null;
+            /** Label */
+            label: string;
+            /**
+             * Entered
+             * @description Objects that came into the zone, or first moved in it.
+             */
+            entered: number;
+            /**
+             * Left
+             * @description Objects that went out of it, or were lost in it.
+             */
+            left: number;
+            /**
+             * Crossed Right
+             * @description Over the tripwire from left to right.
+             */
+            crossed_right: number;
+            /** Crossed Left */
+            crossed_left: number;
+            /**
+             * Present Most
+             * @description At once.
+             */
+            present_most: number;
+            /**
+             * Present S
+             * @description Object-seconds: two objects for ten seconds are twenty.
+             */
+            present_s: number;
+        };
+        /** Counts */
+        Counts: {
+            /**
+             * From
+             * Format: date-time
+             */
+            from: string;
+            /**
+             * To
+             * Format: date-time
+             */
+            to: string;
+            by: components["schemas"]["By"];
+            /**
+             * Timezone
+             * @description The site's, in which days begin.
+             */
+            timezone: string;
+            /** Items */
+            items: components["schemas"]["CountItem"][];
+        };
         /** DatabaseState */
         DatabaseState: {
             /** Up */
@@ -1889,6 +2070,31 @@ export interface components {
         Health: {
             /** Ok */
             ok: boolean;
+        };
+        /**
+         * Heat
+         * @description Where objects stood: whole hours, those that begin in the range.
+         */
+        Heat: {
+            /**
+             * From
+             * Format: date-time
+             */
+            from: string;
+            /**
+             * To
+             * Format: date-time
+             */
+            to: string;
+            /** Columns */
+            columns: number;
+            /** Rows */
+            rows: number;
+            /**
+             * Cells S
+             * @description Object-seconds, row by row from the picture's upper left.
+             */
+            cells_s: number[];
         };
         /**
          * IncidentCreate
@@ -2476,6 +2682,149 @@ export interface components {
          * @enum {string}
          */
         RecordMode: "continuous" | "motion" | "event";
+        /** RehearsalGap */
+        RehearsalGap: {
+            /**
+             * From
+             * Format: date-time
+             */
+            from: string;
+            /**
+             * To
+             * Format: date-time
+             */
+            to: string;
+        };
+        /** RehearsalInput */
+        RehearsalInput: {
+            rule: components["schemas"]["RuleInput"];
+            /**
+             * Replaces
+             * @description The rule that stands now, to be compared with.
+             */
+            replaces?: number | null;
+            /**
+             * From
+             * Format: date-time
+             */
+            from: string;
+            /**
+             * To
+             * Format: date-time
+             */
+            to: string;
+        };
+        /** RehearsalItem */
+        RehearsalItem: {
+            /** Id */
+            id: string;
+            /** Camera Id */
+            camera_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed";
+            /**
+             * Why
+             * @description Why it failed, or what is missing: no footage, a limit.
+             */
+            why: string;
+            progress: components["schemas"]["RehearsalProgress"] | null;
+            outcome: components["schemas"]["RehearsalOutcome"] | null;
+        };
+        /** RehearsalOutcome */
+        RehearsalOutcome: {
+            draft: components["schemas"]["RehearsedRule"];
+            live: components["schemas"]["RehearsedRule"] | null;
+            /** Both */
+            both: number;
+            /** Only Draft */
+            only_draft: number;
+            /** Only Live */
+            only_live: number;
+            /** Footage S */
+            footage_s: number;
+            /**
+             * Gaps
+             * @description Stretches of the range that were not recorded.
+             */
+            gaps: components["schemas"]["RehearsalGap"][];
+            /** Took S */
+            took_s: number;
+            /** Speed */
+            speed: number;
+            /** Why */
+            why: string;
+        };
+        /** RehearsalProgress */
+        RehearsalProgress: {
+            /**
+             * Share
+             * @description Of the range, from 0 to 1.
+             */
+            share: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Footage S */
+            footage_s: number;
+            /**
+             * Speed
+             * @description So many times faster than it was recorded.
+             */
+            speed: number;
+            /** Raised Draft */
+            raised_draft: number;
+            /** Raised Live */
+            raised_live: number;
+        };
+        /** RehearsedEvent */
+        RehearsedEvent: {
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+            /** Label */
+            label: string;
+            /** Score */
+            score: number;
+            /**
+             * Box
+             * @description Left, top, right, bottom in 0..1 of the picture.
+             */
+            box: [
+                number,
+                number,
+                number,
+                number
+            ];
+            /** Direction */
+            direction: string | null;
+            /**
+             * Both
+             * @description The other rule raises it too.
+             */
+            both: boolean;
+            /**
+             * Picture
+             * @description A small JPEG, base64; of the first of each rule only.
+             */
+            picture: string | null;
+        };
+        /** RehearsedRule */
+        RehearsedRule: {
+            /** Total */
+            total: number;
+            /**
+             * Events
+             * @description The first 500.
+             */
+            events: components["schemas"]["RehearsedEvent"][];
+        };
         /**
          * RerunItem
          * @description The rule, judged again over what was stored with the event.
@@ -4337,6 +4686,103 @@ export interface operations {
             };
         };
     };
+    start_rehearsal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RehearsalInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RehearsalItem"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_rehearsal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera_id: string;
+                rehearsal_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RehearsalItem"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_rehearsal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera_id: string;
+                rehearsal_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     snapshot: {
         parameters: {
             query?: never;
@@ -5605,6 +6051,111 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    counts: {
+        parameters: {
+            query: {
+                from: string;
+                to: string;
+                by?: components["schemas"]["By"];
+            };
+            header?: never;
+            path: {
+                camera_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description With a header line */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Counts"];
+                    "text/csv": unknown;
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    counts_csv: {
+        parameters: {
+            query: {
+                from: string;
+                to: string;
+                by?: components["schemas"]["By"];
+            };
+            header?: never;
+            path: {
+                camera_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description With a header line */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": unknown;
+                };
+            };
+            /** @description A problem (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    heat: {
+        parameters: {
+            query: {
+                from: string;
+                to: string;
+            };
+            header?: never;
+            path: {
+                camera_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Heat"];
                 };
             };
             /** @description A problem (RFC 9457) */

@@ -46,6 +46,14 @@ export function CameraPage({ camera }: { camera: Camera }) {
         >
           {t("nav.timeline")}
         </Button>
+        <Button
+          size="xs"
+          variant="default"
+          onClick={() => go(`/cameras/${encodeURIComponent(camera.id)}/statistics`)}
+          data-testid="camera-statistics"
+        >
+          {t("stats.title")}
+        </Button>
         {mayRegister && (
           <Button
             size="xs"

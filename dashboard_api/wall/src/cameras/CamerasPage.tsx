@@ -4,6 +4,7 @@ import type { Camera } from "../api/types";
 import { follow, go } from "../app/router";
 import { useCan } from "../app/session";
 import { useWords } from "../i18n";
+import { StatisticsPage } from "../statistics/StatisticsPage";
 import { useLive, useRefreshed } from "../live/hooks";
 import { LiveView } from "../media/LiveView";
 import { Age, linkTone, State } from "../ui/bits";
@@ -26,6 +27,7 @@ export default function CamerasPage({ id, view }: { id?: string | undefined; vie
   if (!id) return <CameraList />;
   const camera = live.cameras.get(id);
   if (!camera) return <Missing />;
+  if (view === "statistics") return <StatisticsPage key={id} camera={camera} />;
   if (view === "acceptance" && mayRegister) return <AcceptancePage key={id} camera={camera} />;
   return <CameraPage key={id} camera={camera} />;
 }

@@ -11,6 +11,7 @@ import { ScheduleEditor } from "../rules/ScheduleEditor";
 import { ErrorText } from "../ui/bits";
 import { useForm } from "../ui/useForm";
 import { Drawing, type Heading } from "./Drawing";
+import { Rehearsal } from "./Rehearsal";
 
 interface Props {
   camera: string;
@@ -60,6 +61,7 @@ export function RuleForm({ camera, kind, rule, others, picture, onDone }: Props)
     t("rules.edge_length", { metres: number("length_m") }),
   ] as const;
   return (
+    <>
     <form
       ref={top}
       className="dialog rule-form"
@@ -179,6 +181,8 @@ export function RuleForm({ camera, kind, rule, others, picture, onDone }: Props)
         </Button>
       </div>
     </form>
+    <Rehearsal camera={camera} body={() => bodyOf(draft, kind)} ruleId={rule.id} />
+    </>
   );
 }
 

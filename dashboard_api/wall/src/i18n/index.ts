@@ -11,6 +11,7 @@ import * as onvif from "./onvif";
 import * as publish from "./publish";
 import * as rules from "./rules";
 import * as sheets from "./sheets";
+import * as statistics from "./statistics";
 import * as wall from "./wall";
 
 const en = {
@@ -23,6 +24,7 @@ const en = {
   ...publish.en,
   ...sheets.en,
   ...rules.en,
+  ...statistics.en,
 };
 export type Key = keyof typeof en;
 const zh: Record<Key, string> = {
@@ -35,6 +37,7 @@ const zh: Record<Key, string> = {
   ...publish.zh,
   ...sheets.zh,
   ...rules.zh,
+  ...statistics.zh,
 };
 
 export const DICTIONARIES: Record<Language, Record<Key, string>> = { en, "zh-CN": zh };

@@ -10,6 +10,12 @@ import { ACTIONS_ZH, KEYS_ZH, LABELS_ZH, NOUNS_ZH } from "./said.words";
 export type Make = (found: string[], words: Words) => string | null;
 
 const ZH: [RegExp, Make][] = [
+  // what a rehearsal lacks
+  [/^nothing of this range was recorded, or it was deleted since$/, () => "该时段没有录像，或录像已被删除"],
+  [
+    /^it took longer than (\d+) s: what was recorded after (.+) was not looked at$/,
+    ([seconds, at]) => `超过 ${seconds} 秒：未查看 ${at} 之后的录像`,
+  ],
   // why an event joined an incident
   [/^camera (\S+) shows it, (.+)$/, ([camera, rest], words) => `摄像机 ${camera} 可见，${words.said(rest!)}`],
   [/^(\d+) m away, (.+)$/, ([metres, rest], words) => `相距 ${metres} 米，${words.said(rest!)}`],

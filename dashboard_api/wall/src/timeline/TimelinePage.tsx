@@ -3,7 +3,7 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { useMemo, useState } from "react";
 import { BASE } from "../api/client";
 import * as calls from "../api/calls";
-import { param, usePath } from "../app/router";
+import { go, param, usePath } from "../app/router";
 import { useWords } from "../i18n";
 import { serverClock } from "../live/clock";
 import { useLive, useLoad } from "../live/hooks";
@@ -19,20 +19,30 @@ const BUCKETS = 200;
 const BEFORE_MS = 3_000;
 const AFTER_MS = 27_000;
 const FIRST_UNITS = 10;
+/** What is shown before and after a moment that somebody was sent to. */
+const AROUND_MS = 300_000;
 
 function lately(ms: number): Range {
   const toMs = serverClock.nowMs();
   return { fromMs: toMs - ms, toMs };
 }
 
+function around(ms: number): Range {
+  return { fromMs: ms - AROUND_MS, toMs: ms + AROUND_MS };
+}
+
 export default function TimelinePage() {
   const { t } = useWords();
   const live = useLive();
-  const asked = param(usePath(), "camera");
-  const [preset, setPreset] = useState<Preset>("hour");
-  const [whole, setWhole] = useState<Range>(() => lately(PRESET_MS.hour));
+  const path = usePath();
+  const asked = param(path, "camera");
+  const askedMs = Date.parse(param(path, "at") ?? "");
+  const [preset, setPreset] = useState<Preset>(askedMs ? "custom" : "hour");
+  const [whole, setWhole] = useState<Range>(() => (askedMs ? around(askedMs) : lately(PRESET_MS.hour)));
   const [picked, setPicked] = useState<string[] | null>(asked ? [`camera ${asked}`] : null);
-  const [pick, setPick] = useState<Pick | null>(null);
+  const [pick, setPick] = useState<Pick | null>(
+    asked && askedMs ? { track: asked, atMs: askedMs, event: null } : null,
+  );
 
   const options = useMemo(() => {
     const named = (kind: string, items: Iterable<{ id: string; name: string }>): { value: string; label: string }[] =>
@@ -105,6 +115,16 @@ export default function TimelinePage() {
           {pick && (
             <p className="timeline-at">
               <b>{moment(pick.atMs)}</b>
+              {live.cameras.has(pick.track) && (
+                <Button
+                  size="compact-xs"
+                  variant="default"
+                  onClick={() => go(`/cameras/${encodeURIComponent(pick.track)}/statistics`)}
+                  data-testid="timeline-statistics"
+                >
+                  {t("stats.title")}
+                </Button>
+              )}
               {pick.event && (
                 <Button size="compact-xs" variant="default" onClick={() => setPick({ ...pick, event: null })}>
                   {t("timeline.play")}
