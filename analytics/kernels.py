@@ -66,7 +66,7 @@ def pools(height: int, width: int) -> Pools:
 def _pool(parts: int, length: int) -> NDArray[np.float32]:
     of = np.arange(length) * parts // max(length, 1)
     member = of[None, :] == np.arange(parts)[:, None]
-    return (member / np.maximum(member.sum(axis=1, keepdims=True), 1)).astype(np.float32)
+    return np.asarray(member / np.maximum(member.sum(axis=1, keepdims=True), 1), np.float32)
 
 
 def blocks(plane: Array, pool: Pools) -> Array:
@@ -127,21 +127,28 @@ def faded(old: Array, new: Array, share: float) -> Array:
     return old + share * (new - old)
 
 
-def standing(
-    plane: Array, slow: Array, fast: Array, value: Array, age_s: Array, threshold: float, step_s: float
-) -> tuple[Array, Array, Array]:
+class Backgrounds(NamedTuple):
+    """Two backgrounds of a plane, what stands there, and for how many seconds; all of one size."""
+
+    slow: Array
+    fast: Array
+    value: Array
+    age_s: Array
+
+
+def standing(plane: Array, known: Backgrounds, *, threshold: float, step_s: float) -> tuple[Array, Array, Array]:
     """Return (differs from the slow background, what stands there, for how long), by two rates (Porikli, 2007).
 
     What differs from the slow background and not from the fast one stands. Its clock goes on as long as it keeps its
-    ``value``, waits while something passes before it, begins anew when it is something else, and runs back quickly
-    when it is gone.
+    value, waits while something passes before it, begins anew when it is something else, and runs back quickly when
+    it is gone.
     """
     xp = namespace_of(plane)
-    other = xp.abs(plane - slow) > threshold
-    rests = other & (xp.abs(plane - fast) <= threshold)
-    same = xp.abs(plane - value) <= threshold
+    age_s = known.age_s
+    other = xp.abs(plane - known.slow) > threshold
+    rests = other & (xp.abs(plane - known.fast) <= threshold)
+    same = xp.abs(plane - known.value) <= threshold
     fresh = rests & ~same
-    zero = xp.zeros_like(age_s)
-    age = xp.where(rests & same, age_s + step_s, xp.where(fresh, zero, age_s))
+    age = xp.where(rests & same, age_s + step_s, xp.where(fresh, xp.zeros_like(age_s), age_s))
     age = xp.where(other, age, xp.clip(age - 4.0 * step_s, 0.0, None))
-    return other, xp.where(fresh, plane, value), age
+    return other, xp.where(fresh, plane, known.value), age

@@ -185,6 +185,8 @@ class Pipeline:
     def _consider(self, watch: CameraWatch, frame: Frame) -> None:
         if watch.consider(frame) in (Change.CUT, Change.LIGHT):
             self._detector.forget(watch.camera_id)
+        for finding in watch.look_at_view(frame):
+            self._on_finding(finding)
 
     def _feed(self) -> None:
         with self._lock:

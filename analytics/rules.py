@@ -115,6 +115,8 @@ class RuleBook:
     """The rules of one camera and what they remember of its tracks."""
 
     def __init__(self, rules: Sequence[Rule], *, labels: Sequence[str], tells_classes: bool) -> None:
+        self.asked = tuple(rules)
+        """All of the camera's rules, also those that are not about tracks."""
         used = [rule for rule in rules if rule.enabled]
         self._zone_rules = [rule for rule in used if rule.kind is RuleKind.INTRUSION]
         self._wire_rules = [rule for rule in used if rule.kind is RuleKind.LINE_CROSSING]

@@ -83,7 +83,9 @@ class Scene:
     def uneasy(self) -> bool:
         """Tell whether something is under way that key frames alone would tell late."""
         series = self.tamper.series
-        return bool(self.rules and series and tamper.faults_of(series[-1], self.tamper.limits)) and not self._standing
+        faults = tamper.faults_of(series[-1], self.tamper.limits) if series else ()
+        waiting = [rule for rule in self.rules if rule.kind is RuleKind.TAMPER and rule.id not in self._standing]
+        return any(_asked(rule, fault) for rule in waiting for fault in faults)
 
     def look(self, frame: Frame, small: Floats, tracker: Tracker) -> list[SceneVerdict]:
         """Take every frame with its samples; look as often as the rules need and say what follows."""
@@ -174,7 +176,9 @@ class Scene:
             box = _box(boxes[row])
             born = self._births.setdefault(id, box)
             explains = (
-                self.spec.labels[int(classes[row])] not in sought if self.spec.tells_classes else bool(tracks.moved[row])
+                self.spec.labels[int(classes[row])] not in sought
+                if self.spec.tells_classes
+                else bool(tracks.moved[row])
             )
             if not explains:
                 continue

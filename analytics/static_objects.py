@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.kernels import correlation, faded, sobel, standing
+from analytics.kernels import Backgrounds, correlation, faded, sobel, standing
 from analytics.motion import relit
 from models.rule import Rule, RuleKind
 
@@ -166,11 +166,10 @@ class StaticWatch:
             self._value = plane
             return []
         slow = self._under_this_light(plane, slow, time_s)
-        other, self._value, self._age = standing(
-            plane, slow, self._fast, self._value, self._age, np.float32(THRESHOLD), np.float32(step_s)
-        )
-        self._fast = faded(self._fast, plane, np.float32(1 - math.exp(-step_s / FAST_S)))
-        self._slow = np.where(other, slow, faded(slow, plane, np.float32(1 - math.exp(-step_s / SLOW_S))))
+        before = Backgrounds(slow, self._fast, self._value, self._age)
+        other, self._value, self._age = standing(plane, before, threshold=THRESHOLD, step_s=step_s)
+        self._fast = faded(self._fast, plane, 1 - math.exp(-step_s / FAST_S))
+        self._slow = np.where(other, slow, faded(slow, plane, 1 - math.exp(-step_s / SLOW_S)))
         self._find(plane, self._slow, time_s, known, hold_s)
         for candidate in [one for one in self.candidates if self._belongs(one, hold_s)]:
             self._absorb(candidate, plane)
@@ -203,22 +202,16 @@ class StaticWatch:
         count, labels, stats, _centres = cv2.connectedComponentsWithStats(joined, connectivity=8)
         # OpenCV: labelling has no array form
         largest = 1 + np.argsort(-stats[1:count, cv2.CC_STAT_AREA], kind="stable")[:CANDIDATES_MOST]
-        now = now_edges = None
+        scenes: tuple[_Scene, _Scene] | None = None
         for number in largest.tolist():
             if stats[number, cv2.CC_STAT_AREA] < 4:
                 break
-            if now is None or now_edges is None:
-                now, now_edges = sobel(plane), sobel(slow)
+            if scenes is None:
+                scenes = _Scene(plane, sobel(plane)), _Scene(slow, sobel(slow))
             mask = labels == number
             candidate = self._candidate(mask, stats[number], plane.shape, time_s)
-            sample = self._sample(candidate, plane, slow, now, now_edges, known, time_s)
-            gap_s = max(hold_s / SAMPLES_A_HOLD, 0.0)
-            if not candidate.series or time_s - candidate.series[-1].t_s >= gap_s:
-                candidate.series.append(sample)
-            else:
-                candidate.series[-1] = sample
-            while time_s - candidate.series[0].t_s > hold_s + GAP_MOST_S:
-                candidate.series.popleft()
+            sample = _sample(candidate, *scenes, known, time_s)
+            _keep(candidate.series, sample, hold_s)
         self.candidates = [one for one in self.candidates if time_s - one.seen_s <= GONE_S]
 
     def _candidate(self, mask: Mask, stats: NDArray[np.int32], shape: tuple[int, ...], time_s: float) -> Candidate:
@@ -234,36 +227,6 @@ class StaticWatch:
         self.candidates.append(fresh)
         return fresh
 
-    def _sample(
-        self,
-        candidate: Candidate,
-        plane: Floats,
-        slow: Floats,
-        now_edges: Floats,
-        slow_edges: Floats,
-        known: Known,
-        time_s: float,
-    ) -> Sample:
-        height, width = plane.shape
-        left, top, right, bottom = candidate.box
-        near = np.s_[
-            max(round(top * height) - 2, 0) : round(bottom * height) + 2,
-            max(round(left * width) - 2, 0) : round(right * width) + 2,
-        ]
-        outline = _outline(candidate.mask)[1:-1, 1:-1]
-        inside = candidate.mask[near]
-        return Sample(
-            t_s=time_s,
-            age_s=candidate.age_s,
-            area=float(candidate.mask.mean()),
-            size=max(bottom - top, (right - left) * width / height),
-            outline_now=float(now_edges[outline].mean()) if outline.any() else 0.0,
-            outline_before=float(slow_edges[outline].mean()) if outline.any() else 0.0,
-            alike=float(correlation(_only(plane[near], inside), _only(slow[near], inside))),
-            gap=min((gap(candidate.box, box, width / height) for box in known.now), default=NEVER_NEAR),
-            explained=_explained(candidate.box, known),
-        )
-
     def _belongs(self, candidate: Candidate, hold_s: float) -> bool:
         if candidate.age_s < hold_s:
             return False
@@ -276,6 +239,42 @@ class StaticWatch:
         self._slow = np.where(wide, plane, self._slow)
         self._age = np.where(wide, np.float32(0), self._age)
         self.candidates.remove(candidate)
+
+
+def _keep(series: deque[Sample], sample: Sample, hold_s: float) -> None:
+    """Add a sample, in place of the last one where they lie too close for a rule that holds for minutes."""
+    if len(series) > 1 and series[-1].t_s - series[-2].t_s < hold_s / SAMPLES_A_HOLD:
+        sample = sample._replace(gap=min(sample.gap, series.pop().gap))
+    series.append(sample)
+    while sample.t_s - series[0].t_s > hold_s + GAP_MOST_S:
+        series.popleft()
+
+
+class _Scene(NamedTuple):
+    plane: Floats
+    edges: Floats
+
+
+def _sample(candidate: Candidate, now: _Scene, before: _Scene, known: Known, time_s: float) -> Sample:
+    height, width = now.plane.shape
+    left, top, right, bottom = candidate.box
+    near = np.s_[
+        max(round(top * height) - 2, 0) : round(bottom * height) + 2,
+        max(round(left * width) - 2, 0) : round(right * width) + 2,
+    ]
+    outline = _outline(candidate.mask)[1:-1, 1:-1]
+    within = candidate.mask[near]
+    return Sample(
+        t_s=time_s,
+        age_s=candidate.age_s,
+        area=float(candidate.mask.mean()),
+        size=max(bottom - top, (right - left) * width / height),
+        outline_now=float(now.edges[outline].mean()) if outline.any() else 0.0,
+        outline_before=float(before.edges[outline].mean()) if outline.any() else 0.0,
+        alike=float(correlation(_only(now.plane[near], within), _only(before.plane[near], within))),
+        gap=min((gap(candidate.box, box, width / height) for box in known.now), default=NEVER_NEAR),
+        explained=_explained(candidate.box, known),
+    )
 
 
 def overlap(one: Box, other: Box) -> float:

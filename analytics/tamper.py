@@ -38,9 +38,6 @@ RELEARN_S = 60.0
 """A view that has been another one for so long, and shows no fault, is the view: night, snow, a building site."""
 MOVED_LEARN_S = 60.0
 """So long after a camera was turned, what it shows now is its view."""
-EVERY_S = 0.5
-SAMPLES_A_HOLD = 60
-"""A rule that holds for minutes is looked at less often."""
 GAP_MOST_S = 12.0
 """Looks further apart than this are two stories: at rest there is one at each key frame."""
 LEAST_ROWS = 24
@@ -198,9 +195,7 @@ def _frozen(sample: Sample, limits: Limits) -> bool:
     return sure and usual and sample.spread >= limits.frozen_spread
 
 
-def judge(
-    series: Sequence[Sample], limits: Limits, *, hold_s: float, labels: Collection[str]
-) -> Verdict | None:
+def judge(series: Sequence[Sample], limits: Limits, *, hold_s: float, labels: Collection[str]) -> Verdict | None:
     """Return which fault the last sample shows and has shown for ``hold_s``; no labels are all of them."""
     if not series:
         return None
@@ -243,7 +238,7 @@ class Novelty:
         if frame.pts_s == self._pts_s:
             return
         self._pts_s = frame.pts_s
-        mark = zlib.crc32(np.ascontiguousarray(frame.y[::STRIPE_PX]))
+        mark = zlib.crc32(frame.y[::STRIPE_PX].tobytes())
         now_s = frame.monotonic_s
         last = self._seen[-1][1] if self._seen else None
         if all(mark != known for _, known in self._seen):
@@ -308,7 +303,9 @@ class Reference:
         self.edges = edges
         strength = faded(old.edges.mean, look.edges.mean, share)
         bright = Pooled(
-            look.plane, faded(old.bright.mean, look.bright.mean, share), faded(old.bright.variance, look.bright.variance, share)
+            look.plane,
+            faded(old.bright.mean, look.bright.mean, share),
+            faded(old.bright.variance, look.bright.variance, share),
         )
         self._means = Look(
             plane=faded(old.plane, look.plane, share),

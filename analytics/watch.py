@@ -10,10 +10,11 @@ import numpy as np
 
 from analytics.detections import Detections
 from analytics.detector import DetectorSpec
-from analytics.finding import Finding, finding_of
+from analytics.finding import Finding, finding_of, scene_finding_of
 from analytics.motion import Change, Motion, MotionWatch, share_moving
 from analytics.planner import NOTHING, Look, Plan, Planner
 from analytics.rules import RuleBook
+from analytics.scene import Scene
 from analytics.scheduler import Rate
 from analytics.tracker import Tracker, TrackerSettings
 from models.frame import Frame
@@ -28,6 +29,8 @@ RECHECK_TRACKS_S = 10.0
 RECHECK_S = 30.0
 """A full look so often whatever happens: motion is not everything."""
 RECENT_TRACK_S = 1.0
+UNEASY_S = 2.0
+"""Every frame is decoded for so long after a look that found the picture wrong."""
 COMPLAIN_EVERY_S = 30.0
 """What is wrong with every frame is said so often; the counters have all of it."""
 STIRRED_SHARE = 0.1
@@ -54,6 +57,7 @@ class CameraWatch:
     rate: Rate
     book: RuleBook
     tracker: Tracker
+    view: Scene
     motion: MotionWatch = field(default_factory=MotionWatch)
     planner: Planner | None = None
     slot: Frame | None = None
@@ -73,7 +77,9 @@ class CameraWatch:
     def of(cls, camera_id: str, rules: Sequence[Rule], spec: DetectorSpec, detect_fps: float) -> "CameraWatch":
         settings = TrackerSettings(conf_high=spec.conf_high)
         tracker = Tracker(settings, classes=len(spec.labels))
-        return cls(camera_id, spec, Rate(detect_fps), book_of(rules, spec), tracker)
+        view = Scene(spec)
+        view.take_rules(rules)
+        return cls(camera_id, spec, Rate(detect_fps), book_of(rules, spec), tracker, view)
 
     @property
     def weight(self) -> float:
@@ -93,6 +99,15 @@ class CameraWatch:
         if fresh is not None:
             fresh.adopt(self.book)
             self.book = fresh
+            self.view.take_rules(fresh.asked)
+
+    def look_at_view(self, frame: Frame) -> list[Finding]:
+        """Return what the rules about the picture itself say, once `consider` has seen ``frame``. Needs no detector."""
+        told = self.view.look(frame, self.motion.small, self.tracker)
+        if self.view.uneasy:
+            self.active_until_s = max(self.active_until_s, frame.monotonic_s + UNEASY_S)
+        self.counts["findings"] += len(told)
+        return [scene_finding_of(verdict, frame) for verdict in told]
 
     def consider(self, frame: Frame) -> Change:
         """Look for motion in ``frame`` and note in `wanting` what the detector should see of it."""
@@ -119,7 +134,7 @@ class CameraWatch:
             self.tracker.reset()
             self.book.reset(now_s)
             self.scene += 1
-        if not self.book.rules:
+        if not self.book.rules and not self.view.wants_tracks:
             return NOTHING, motion
         if motion.change is not Change.STILL:
             self.active_until_s = now_s + ACTIVE_S
