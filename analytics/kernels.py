@@ -16,6 +16,8 @@ GRID = (6, 8)
 ROWS_MOST = 160
 """Of the plane that edges are looked for in: 1080p at a quarter is halved once more, a small camera's is not."""
 TINY = 1e-6
+FLAT = 1.0
+"""Of variances of edges: what is less than this is flat, and the rounding of large sums no correlation."""
 
 
 def coarse(small: Array) -> Array:
@@ -93,7 +95,7 @@ def block_correlation(one: Pooled, other: Pooled, pool: Pools) -> Array:
     """Return Pearson's correlation of two planes in each block of `GRID`; 0 where one of them is flat."""
     xp = namespace_of(one.plane)
     both = blocks(one.plane * other.plane, pool) - one.mean * other.mean
-    return both / xp.sqrt(one.variance * other.variance + TINY)
+    return both / xp.sqrt(one.variance * other.variance + FLAT)
 
 
 def correlation(one: Array, other: Array) -> Array:

@@ -78,11 +78,13 @@ class Limits(NamedTuple):
     covered: float = 0.33
     steady: float = 0.6
     """So many of the covered blocks were covered at the look before: a lorry drives on."""
-    sharp: float = 0.55
+    sharp: float = 0.62
     """Finest detail beside contrast, of what it usually is ..."""
-    sharp_relit: float = 0.35
+    sharp_relit: float = 0.4
     """... and where the light has changed too, by more than ``relit``: a lens out of focus keeps the mean."""
     relit: float = 12.0
+    faint: float = 0.3
+    """With less than so much of the usual edges it is dark, and nothing is said of the focus."""
     layout: float = 0.8
     """Out of focus, dark and bright are where they were."""
     shift_px: float = 5.0
@@ -100,7 +102,7 @@ class Limits(NamedTuple):
     """With fewer blocks that have something to recognise, nothing can be said of cover, focus or place."""
     black_mean: float = 28.0
     black_spread: float = 4.0
-    black_drop: float = 12.0
+    black_drop: float = 20.0
     """It was so much brighter: a dusk is followed, a dead sensor is not."""
     frozen_keys: float = 2.0
     """So many key frames, each encoded anew, without a new picture ..."""
@@ -163,7 +165,8 @@ def faults_of(sample: Sample, limits: Limits) -> frozenset[TamperFault]:
     if sample.textured < limits.textured:
         return frozenset(found)
     relit = abs(sample.mean - sample.usual_mean) > limits.relit
-    blurred = sample.sharp <= (limits.sharp_relit if relit else limits.sharp) and sample.layout >= limits.layout
+    soft = sample.sharp <= (limits.sharp_relit if relit else limits.sharp)
+    blurred = soft and sample.layout >= limits.layout and sample.edges >= limits.faint
     shift_px = math.hypot(sample.shift_x_px, sample.shift_y_px)
     if (
         shift_px >= limits.shift_px
