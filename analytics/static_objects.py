@@ -58,6 +58,8 @@ class Limits(NamedTuple):
     """More alike than this before and after is the same place in other light."""
     growth: float = 1.3
     """A shadow creeps; a thing is as large as it was half of the time ago."""
+    slender: float = 12.0
+    """A sliver that is so many times longer than wide is the edge of a shadow."""
     size_most: float = 0.2
     """Of the picture."""
     explained: float = 0.5
@@ -71,6 +73,9 @@ class Sample(NamedTuple):
     age_s: float
     area: float
     size: float
+    """The longer side."""
+    slender: float
+    """The longer side by the mean width."""
     outline_now: float
     outline_before: float
     alike: float
@@ -85,7 +90,7 @@ def judge(series: Sequence[Sample], limits: Limits, rule: Rule) -> bool:
     still_s = rule.param("still_s")
     if last.age_s < still_s or last.size < rule.param("size_min") or last.area > limits.size_most:
         return False
-    if last.explained >= limits.explained or last.alike > limits.alike:
+    if last.explained >= limits.explained or last.alike > limits.alike or last.slender > limits.slender:
         return False
     earlier = [sample.area for sample in series if last.t_s - sample.t_s >= still_s / 2]
     if not earlier or last.area > earlier[-1] * limits.growth:
@@ -105,7 +110,12 @@ def unclear(series: Sequence[Sample], limits: Limits) -> bool:
     vague = clear < limits.outline_least or clear < limits.outline * min(last.outline_now, last.outline_before)
     earlier = [sample.area for sample in series if last.t_s - sample.t_s >= last.age_s / 2]
     grows = bool(earlier) and last.area > earlier[-1] * limits.growth
-    return vague or grows or last.alike > limits.alike or last.area > limits.size_most
+    return (
+        vague
+        or grows
+        or last.alike > limits.alike
+        or max(last.area / limits.size_most, last.slender / limits.slender) > 1
+    )
 
 
 def _alone_s(series: Sequence[Sample], radius: float) -> float:
@@ -263,12 +273,14 @@ def _sample(candidate: Candidate, now: _Scene, before: _Scene, known: Known, tim
         max(round(left * width) - 2, 0) : round(right * width) + 2,
     ]
     outline = _outline(candidate.mask)[1:-1, 1:-1]
+    longer = max(bottom - top, (right - left) * width / height)
     within = candidate.mask[near]
     return Sample(
         t_s=time_s,
         age_s=candidate.age_s,
         area=float(candidate.mask.mean()),
-        size=max(bottom - top, (right - left) * width / height),
+        size=longer,
+        slender=(longer * height) ** 2 / max(int(candidate.mask.sum()), 1),
         outline_now=float(now.edges[outline].mean()) if outline.any() else 0.0,
         outline_before=float(before.edges[outline].mean()) if outline.any() else 0.0,
         alike=float(correlation(_only(now.plane[near], within), _only(before.plane[near], within))),

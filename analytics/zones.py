@@ -53,5 +53,6 @@ def inside(points: Array, zones: Outlines) -> Array:
     down = points.mT
     y = down[..., 1:, :]
     crossed = (zones.start_y <= y) & (zones.end_y > y) & (zones.turn @ down + zones.offset > 0)
-    times = xp.sum(xp.reshape(crossed, (*lead, zones.edges, zones.polygons, count)), axis=-3, dtype=xp.uint8)
+    ones = xp.asarray(crossed, dtype=xp.uint8)
+    times = xp.sum(xp.reshape(ones, (*lead, zones.edges, zones.polygons, count)), axis=-3, dtype=xp.uint8)
     return (times % 2 == 1).mT

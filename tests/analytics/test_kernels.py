@@ -163,7 +163,7 @@ def test_a_block_correlation_is_pearsons() -> None:
     expected = np.corrcoef(one[:10, :12].ravel(), (other + one)[:10, :12].ravel())[0, 1]
     assert same[0, 0] == pytest.approx(expected, abs=1e-3)
     lit = kernels.block_correlation(kernels.pooled(one, pool), kernels.pooled(one * 0.4 + 9, pool), pool)
-    assert lit.min() > 0.999
+    assert lit.min() > 0.998
     flat = kernels.block_correlation(kernels.pooled(one, pool), kernels.pooled(one * 0 + 70, pool), pool)
     assert np.abs(flat).max() < 0.02
 

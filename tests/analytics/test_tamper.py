@@ -7,10 +7,14 @@ from functools import cache
 import numpy as np
 import pytest
 
+from analytics.finding import Finding
+from analytics.pipeline import Pipeline
 from analytics.scene import rejudge
 from analytics.tamper import MOVED_LEARN_S, RELEARN_S, Limits, TamperWatch
 from models.frame import Plane
 from models.rule import RuleKind
+from tests.analytics.pictures import FakeDetector, boxes, frame, zone
+from tests.support.clock import FakeClock
 from tests.support.edited import Case, cases, cover, elsewhere, infrared, noisy, shift, shown, street, untouched, walked
 from tests.support.scene_rig import Rig, rule
 
@@ -203,3 +207,24 @@ def test_learning_is_slow() -> None:
     assert watch.series.maxlen is None
     rig = played(Case("", cover(0.5), ""), for_s=30, after_s=6)
     assert rig.ended[0][0] > BEFORE_S + 30
+
+
+def test_the_pipeline_tells_it_while_the_detector_is_busy() -> None:
+    """No answer of a detector is needed; the finding has no track, the whole picture as its box, and its end."""
+    clock, found = FakeClock(), list[Finding]()
+    detector = FakeDetector(lambda _frame: boxes(), slow=True)
+    pipeline = Pipeline(detector, clock=clock, on_finding=found.append, detect_fps=5, threaded=False)
+    pipeline.add_camera("gate", [TAMPER, zone()])
+    start_s = clock.monotonic_s()
+    for time_s, picture in shown(view, Case("", cover(0.8), ""), before_s=12, for_s=6, after_s=4, fps=FPS):
+        clock.advance(1 / FPS)
+        pipeline.put(frame(picture, start_s + time_s))
+        pipeline.run_once()
+    assert [(finding.label, finding.track_id, finding.ends) for finding in found] == [
+        ("covered", None, False),
+        ("covered", None, True),
+    ]
+    assert found[0].box_px == (0, 0, 640, 384)
+    assert found[0].jpeg
+    assert rejudge(TAMPER, json.loads(json.dumps(found[0].attrs))["evidence"])["label"] == "covered"
+    pipeline.close()
