@@ -34,6 +34,8 @@ ABSORB_S = 300.0
 """So long after the rules have had their say, what stands belongs to the view."""
 GONE_S = 3.0
 CANDIDATES_MOST = 16
+LEAST_SAMPLES = 16
+"""Of the coarse plane, some 32 by 32 pixels of 1080p; what is smaller has no outline to judge by."""
 GAP_MOST_S = 12.0
 NEVER_NEAR = 9.0
 """Heights of the picture: nobody is there."""
@@ -214,7 +216,7 @@ class StaticWatch:
         largest = 1 + np.argsort(-stats[1:count, cv2.CC_STAT_AREA], kind="stable")[:CANDIDATES_MOST]
         scenes: tuple[_Scene, _Scene] | None = None
         for number in largest.tolist():
-            if stats[number, cv2.CC_STAT_AREA] < 4:
+            if stats[number, cv2.CC_STAT_AREA] < LEAST_SAMPLES:
                 break
             if scenes is None:
                 scenes = _Scene(plane, sobel(plane)), _Scene(slow, sobel(slow))

@@ -21,6 +21,7 @@ from benchmarks.harness import Report
 from models.frame import Plane
 from models.rule import RuleKind
 from tests.analytics import test_static_objects as things
+from tests.analytics.pictures import boxes
 from tests.support.edited import cases, gain, lamp, noisy, shown, street, walked
 from tests.support.scene_rig import Rig, rule
 
@@ -79,7 +80,7 @@ def _bikes() -> list[Plane]:
         for frame in source.decode(video=0):
             if scene.start_s <= (frame.time or 0) < scene.end_s:
                 planes = frame.reformat(1280, 544, format="yuv420p").to_ndarray()
-                pictures.append(np.ascontiguousarray(planes[:544]))
+                pictures.append(np.array(planes[:544], np.uint8))
     return pictures
 
 
@@ -148,12 +149,12 @@ def objects(report: Report) -> None:
         for number in range(80):
             rig.show(things.noise(edit(still, number / FPS, dice), number), now_s + number / FPS)
         false += [f"{name}: {kind}" for kind in things.kinds(rig)]
-    person, car = things.boxes(things.PERSON), things.boxes(things.CAR, class_id=1)
+    person, car = boxes(things.PERSON), boxes(things.CAR, class_id=1)
     for name, corners, found in (("person stands", things.PERSON, person), ("car parks", things.CAR, car)):
         rig = Rig(things.BOTH)
-        now_s = things.show(rig, still, 0, things.LEARN_S, things.boxes())
+        now_s = things.show(rig, still, 0, things.LEARN_S, boxes())
         now_s = things.show(rig, things.thing(still, corners, 60), now_s, 60, found)
-        things.show(rig, still, now_s, 30, things.boxes())
+        things.show(rig, still, now_s, 30, boxes())
         false += [f"{name}: {kind}" for kind in things.kinds(rig)]
     for name, view in views().items():
         if name == "street of bikes.mp4":  # four seconds of a dense crowd, without tracks: nothing stands for long

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,7 +40,7 @@ def walked(view: Plane, time_s: float, *, every_s: float = 9.0) -> Plane:
     return seen
 
 
-def noisy(picture: Plane | NDArray[np.float64], sigma: float, dice: np.random.Generator) -> Plane:
+def noisy(picture: NDArray[Any], sigma: float, dice: np.random.Generator) -> Plane:
     """Return it with a sensor's noise."""
     fields = _noises(picture.shape)
     return _bytes(picture + np.float32(sigma) * fields[int(dice.integers(len(fields)))])
@@ -51,7 +52,7 @@ def _noises(shape: tuple[int, ...]) -> NDArray[np.float32]:
     return np.random.default_rng(len(shape)).normal(0, 1, (6, *shape)).astype(np.float32)
 
 
-def _bytes(picture: NDArray[np.floating] | Plane) -> Plane:
+def _bytes(picture: NDArray[Any]) -> Plane:
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
