@@ -78,7 +78,7 @@ class Limits(NamedTuple):
     covered: float = 0.33
     steady: float = 0.6
     """So many of the covered blocks were covered at the look before: a lorry drives on."""
-    sharp: float = 0.62
+    sharp: float = 0.66
     """Finest detail beside contrast, of what it usually is ..."""
     sharp_relit: float = 0.4
     """... and where the light has changed too, by more than ``relit``: a lens out of focus keeps the mean."""

@@ -53,7 +53,7 @@ def _noises(shape: tuple[int, ...]) -> NDArray[np.float32]:
 
 
 def _bytes(picture: NDArray[Any]) -> Plane:
-    return np.clip(picture, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(picture, 0, 255), np.uint8)
 
 
 def cover(share: float, *, level: float = 60.0, cloth: float = 6.0) -> Edit:
