@@ -85,6 +85,8 @@ class Limits(NamedTuple):
     relit: float = 12.0
     faint: float = 0.3
     """With less than so much of the usual edges it is dark, and nothing is said of the focus."""
+    dim: float = 8.0
+    """With less contrast than this in the whole picture, neither."""
     layout: float = 0.8
     """Out of focus, dark and bright are where they were."""
     shift_px: float = 5.0
@@ -166,7 +168,8 @@ def faults_of(sample: Sample, limits: Limits) -> frozenset[TamperFault]:
         return frozenset(found)
     relit = abs(sample.mean - sample.usual_mean) > limits.relit
     soft = sample.sharp <= (limits.sharp_relit if relit else limits.sharp)
-    blurred = soft and sample.layout >= limits.layout and sample.edges >= limits.faint
+    visible = sample.edges >= limits.faint and sample.spread >= limits.dim
+    blurred = soft and visible and sample.layout >= limits.layout
     shift_px = math.hypot(sample.shift_x_px, sample.shift_y_px)
     if (
         shift_px >= limits.shift_px

@@ -168,8 +168,8 @@ def objects(report: Report) -> None:
         for number in range(3 * len(yard)):
             at = number % (2 * len(yard))
             at = min(at, 2 * len(yard) - 1 - at)
-            found = boxes(*(tuple(row[1:5].tolist()) for row in truth[at * 5])) if tracked else None
-            rig.show(yard[at], number / FPS, found)
+            people = boxes(*(tuple(row[1:5].tolist()) for row in truth[at * 5]))
+            rig.show(yard[at], number / FPS, people if tracked else None)
         told = things.kinds(rig)
         scale = f"vtest.avi, two minutes of people, {name}"
         report.add("left and removed, false alarms", len(told), "", goal=0 if tracked else None, scale=scale)

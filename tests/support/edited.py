@@ -43,7 +43,10 @@ def walked(view: Plane, time_s: float, *, every_s: float = 9.0) -> Plane:
 def noisy(picture: NDArray[Any], sigma: float, dice: np.random.Generator) -> Plane:
     """Return it with a sensor's noise."""
     fields = _noises(picture.shape)
-    return _bytes(picture + np.float32(sigma) * fields[int(dice.integers(len(fields)))])
+    field = fields[int(dice.integers(len(fields)))]
+    # moved on each time: a picture that comes again bit by bit would be one that is frozen
+    moved = np.roll(field.reshape(-1), int(dice.integers(field.size))).reshape(field.shape)
+    return _bytes(picture + np.float32(sigma) * moved)
 
 
 @cache
