@@ -416,9 +416,17 @@ def dial_of(publishers: Publishers, camera_id: str, dial: Dial) -> Dial:
 
 
 def event_of(finding: Found, camera: Camera, now: datetime) -> Event:
-    """Return the event of a finding; the same finding always gives the same id."""
-    rule, kind = finding.rule, KINDS[finding.rule.kind]
-    id = event_id("finding", camera.id, rule.id, rule.version, finding.track_id, finding.time.isoformat())
+    """Return the event of a finding; the same finding always gives the same id.
+
+    A fault of the picture stands until its end is told: a restore that names it and, as its point, the rule.
+    """
+    rule, kind, attrs = finding.rule, KINDS[finding.rule.kind], finding.attrs
+    if kind is EventKind.CAMERA_TAMPER:
+        attrs = attrs | {"point": f"rule {rule.id}"}
+    if finding.ends:
+        kind, attrs = EventKind.RESTORE, attrs | {"restores": kind.value}
+    told_of = finding.box_px if finding.track_id is None else finding.track_id
+    id = event_id("finding", camera.id, rule.id, rule.version, told_of, finding.time.isoformat())
     day = f"{finding.time:%Y%m%d}"
     return Event(
         id=id,
@@ -436,7 +444,7 @@ def event_of(finding: Found, camera: Camera, now: datetime) -> Event:
         rule_version=rule.version,
         box_px=finding.box_px,
         snapshot=f"{retention.SNAPSHOTS}/{camera.id}/{day}/{id}.jpg" if finding.jpeg else None,
-        attrs=finding.attrs,
+        attrs=attrs,
     )
 
 

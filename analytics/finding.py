@@ -9,6 +9,7 @@ import numpy as np
 from analytics.detector import DetectorSpec
 from analytics.planner import Plan
 from analytics.rules import RuleBook, Verdict
+from analytics.scene import SceneVerdict
 from analytics.snapshot import jpeg
 from analytics.tracker import Tracks
 from models.frame import Frame
@@ -25,10 +26,12 @@ class Finding:
     label: str
     score: float
     track_id: int | None
-    """None where many objects raised it together."""
+    """None where many objects raised it together, or where it is about the picture."""
     box_px: tuple[int, int, int, int]
     attrs: dict[str, Any]
     jpeg: bytes
+    ends: bool = False
+    """It is the end of what the rule told before."""
 
 
 def finding_of(
@@ -77,4 +80,28 @@ def finding_of(
         box_px=(max(left, 0), max(top, 0), min(right, width), min(bottom, height)),
         attrs=attrs,
         jpeg=jpeg(frame),
+    )
+
+
+def scene_finding_of(verdict: SceneVerdict, frame: Frame) -> Finding:
+    """Write down what a rule says of the picture itself, with the numbers that led to it."""
+    rule = verdict.rule
+    width, height = frame.size_px
+    left, top, right, bottom = verdict.box
+    attrs: dict[str, Any] = {
+        "frame": {"seq": frame.seq, "width_px": width, "height_px": height, "pts_s": frame.pts_s},
+        "geometry": [list(point) for point in rule.points],
+        "evidence": verdict.evidence,
+    }
+    return Finding(
+        camera_id=frame.camera_id,
+        time=frame.captured_at,
+        rule=rule,
+        label=verdict.label,
+        score=1.0,
+        track_id=None,
+        box_px=(round(left * width), round(top * height), round(right * width), round(bottom * height)),
+        attrs=attrs,
+        jpeg=b"" if verdict.ends else jpeg(frame),
+        ends=verdict.ends,
     )

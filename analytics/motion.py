@@ -136,12 +136,14 @@ class MotionWatch:
 
     def __init__(self) -> None:
         self._background: Floats | None = None
+        self.small: Floats = np.empty((0, 0), np.float32)
+        """The samples of the last picture."""
         self._noise = 0.0
         self._last_s = 0.0
 
     def look(self, luma: Plane, time_s: float) -> Motion:
         """Compare a Y plane with the background and learn from it."""
-        small = sample(luma).astype(np.float32)
+        small = self.small = sample(luma).astype(np.float32)
         background = self._background
         if background is None or background.shape != small.shape:
             return self._cut(small, time_s)

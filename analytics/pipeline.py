@@ -273,6 +273,8 @@ class Pipeline:
             self._detector.forget(watch.camera_id)
         if watch.counts["busy"] > busy:
             self._overload.replaced()
+        for finding in watch.look_at_view(frame):
+            self._on_finding(finding)
 
     def _feed(self) -> None:
         with self._lock:

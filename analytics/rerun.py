@@ -1,12 +1,13 @@
 """Come to a verdict again, from nothing but what was stored with it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
+from analytics import scene
 from analytics.rules.book import JUDGED, RuleBook
 from analytics.rules.crowd import STANDING, Crowd
 from analytics.rules.family import REST_S, Verdict
@@ -21,33 +22,43 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Rerun:
-    """``same``: the verdict came at the same look, with the same figures, to the last bit."""
+    """``same``: the verdict came at the same look, with the same figures, to the last bit; None: nothing to judge."""
 
-    same: bool
+    same: bool | None
     text: str
     steps: list[dict[str, Any]] = field(default_factory=list)
     """Per look: seconds before the event, foot, what the rule remembered after it."""
-
-
-SCENE: dict[RuleKind, Callable[[Rule, Mapping[str, Any]], Rerun]] = {}
-"""What judges kinds again that are not about tracks: a left or removed object, tampering."""
 
 
 def rerun(rule: Rule, attrs: Mapping[str, Any]) -> Rerun:
     """Judge an event's evidence again by ``rule``, in the very code that raised it."""
     evidence = attrs.get("evidence")
     if not isinstance(evidence, Mapping):
-        return Rerun(same=False, text="The event carries no evidence: it cannot be judged again.")
+        return Rerun(same=None, text="The event carries no evidence: it cannot be judged again.")
     if rule.kind not in JUDGED:
-        judge = SCENE.get(rule.kind)
-        if judge is None:
-            return Rerun(same=False, text=f"Events of kind {rule.kind.replace('_', ' ')} cannot be judged again.")
-        return judge(rule, evidence)
+        return _scene(rule, evidence)
     try:
         steps, said = (_crowd if rule.kind is RuleKind.CROWD else _track)(rule, evidence)
         return _compared(rule, attrs, steps, said)
     except (KeyError, IndexError, TypeError, ValueError) as broken:
-        return Rerun(same=False, text=f"The evidence cannot be read: {type(broken).__name__} {broken}")
+        return Rerun(same=None, text=f"The evidence cannot be read: {type(broken).__name__} {broken}")
+
+
+def _scene(rule: Rule, evidence: Mapping[str, Any]) -> Rerun:
+    """Judge what was told of the picture itself: tamper, a left or a removed object."""
+    if "rows" not in evidence:
+        return Rerun(same=None, text="It is the end of what an earlier event told: there is nothing to judge.")
+    try:
+        again = scene.rejudge(replace(rule, enabled=True), dict(evidence))
+    except (KeyError, IndexError, TypeError, ValueError) as broken:
+        return Rerun(same=None, text=f"The evidence cannot be read: {type(broken).__name__} {broken}")
+    over = f"{len(evidence['rows'])} looks"
+    steps = [dict(zip(evidence["columns"], row, strict=False)) for row in evidence["rows"]]
+    if not again["fires"]:
+        return Rerun(same=False, text=f"Judged again over {over}, the rule does not raise at the last.", steps=steps)
+    if again.get("since_s") != evidence.get("since_s"):
+        return Rerun(same=False, text=f"Judged again over {over}, the rule raises at other looks.", steps=steps)
+    return Rerun(same=True, text=f"Judged again over {over}: the same verdict at the same look.", steps=steps)
 
 
 def _track(rule: Rule, evidence: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[tuple[int, Verdict]]]:

@@ -2,19 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
-
-from models.rule import Window
 
 EARLY_SHARE = 0.1
 """A frame so little before its time is on time: cameras jitter."""
-
-
-class Armed(Protocol):
-    """Says which schedules are in force."""
-
-    def armed(self, schedule: tuple[Window, ...], at: datetime) -> bool: ...
 
 
 @dataclass(slots=True)

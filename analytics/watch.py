@@ -10,11 +10,12 @@ import numpy as np
 
 from analytics.detections import Detections, Floats
 from analytics.detector import DetectorSpec
-from analytics.finding import Finding, finding_of
+from analytics.finding import Finding, finding_of, scene_finding_of
 from analytics.motion import Change, Motion, MotionWatch, share_moving
 from analytics.overload import Step
 from analytics.planner import NOTHING, Look, Plan, Planner
 from analytics.rules import JUDGED, Armed, RuleBook
+from analytics.scene import Scene
 from analytics.scheduler import Rate
 from analytics.statistics import Statistics
 from analytics.tracker import Tracker, TrackerSettings
@@ -30,6 +31,8 @@ RECHECK_TRACKS_S = 10.0
 RECHECK_S = 30.0
 """A full look so often whatever happens: motion is not everything."""
 RECENT_TRACK_S = 1.0
+UNEASY_S = 2.0
+"""Every frame is decoded for so long after a look that found the picture wrong."""
 COMPLAIN_EVERY_S = 30.0
 """What is wrong with every frame is said so often; the counters have all of it."""
 ARMED_WEIGHT = TRACKED_WEIGHT = 2.0
@@ -59,6 +62,7 @@ class CameraWatch:
     rate: Rate
     book: RuleBook
     tracker: Tracker
+    view: Scene
     motion: MotionWatch = field(default_factory=MotionWatch)
     planner: Planner | None = None
     slot: Frame | None = None
@@ -97,7 +101,9 @@ class CameraWatch:
     ) -> "CameraWatch":
         settings = TrackerSettings(conf_high=spec.conf_high)
         tracker = Tracker(settings, classes=len(spec.labels))
-        watch = cls(camera_id, spec, Rate(detect_fps), book_of(rules, spec, calendar), tracker)
+        view = Scene(spec, calendar=calendar)
+        view.take_rules(rules)
+        watch = cls(camera_id, spec, Rate(detect_fps), book_of(rules, spec, calendar), tracker, view)
         watch.statistics = statistics_of(camera_id, rules, spec) if counts else None
         return watch
 
@@ -132,9 +138,19 @@ class CameraWatch:
             fresh.adopt(self.book)
             self.book = fresh
             if self.statistics is not None:
-                statistics = statistics_of(self.camera_id, fresh.rules, self.spec)
+                statistics = statistics_of(self.camera_id, fresh.asked, self.spec)
                 statistics.adopt(self.statistics)
                 self.statistics = statistics
+            self.view.calendar = self.calendar
+            self.view.take_rules(fresh.asked)
+
+    def look_at_view(self, frame: Frame) -> list[Finding]:
+        """Return what the rules about the picture itself say, once `consider` has seen ``frame``. Needs no detector."""
+        told = self.view.look(frame, self.motion.small, self.tracker)
+        if self.view.uneasy:
+            self.active_until_s = max(self.active_until_s, frame.monotonic_s + UNEASY_S)
+        self.counts["findings"] += len(told)
+        return [scene_finding_of(verdict, frame) for verdict in told]
 
     def consider(self, frame: Frame) -> Change:
         """Look for motion in ``frame`` and note in `wanting` what the detector should see of it."""
@@ -181,7 +197,7 @@ class CameraWatch:
             if self.statistics is not None:
                 self.statistics.reset(now_s)
             self.scene += 1
-        if not self.book.rules:
+        if not self.book.rules and not self.view.wants_tracks:
             return NOTHING, motion
         if motion.change is not Change.STILL:
             self.active_until_s = now_s + ACTIVE_S

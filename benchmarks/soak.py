@@ -35,9 +35,10 @@ from benchmarks.camera_load import holes, memory_mb
 from benchmarks.harness import Report, folder
 from configs import site as sites
 from configs.site import Site
-from models.camera import Camera, CameraSource, Rule, RuleKind, Scheme
+from models.camera import Camera, CameraSource, Scheme
 from models.clock import SystemClock
 from models.event import SourceKind
+from models.rule import Rule, RuleKind
 from models.store import cameras as camera_store
 from models.store import gaps, parts, segments
 from models.store.launcher import EmbeddedPostgres

@@ -31,7 +31,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Say what one worker of a parallel run does as a whole: a module, whose tests share servers; all of the demo's."""
     from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415 (only parallel runs need it)
 
-    class ByServers(LoadFileScheduling):
+    class ByServers(LoadFileScheduling):  # type: ignore[misc] # xdist has no types
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.partition("::")[0]
             return DEMO if path.startswith(DEMO) else path

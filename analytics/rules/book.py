@@ -55,6 +55,8 @@ class RuleBook:
             if mine := [rule for rule in used if rule.kind is family.kind]:
                 self.families.append(family(mine, first, labels))
                 first += len(mine)
+        self.asked = tuple(rules)
+        """All of the camera's rules, also those that are not about tracks."""
         self.rules = tuple(rule for family in self.families for rule in family.rules)
         self._allowed = self._allowed_classes()
         self._min_score = np.array([rule.min_score for rule in self.rules])

@@ -38,7 +38,7 @@ class EventList(Page[EventItem]):
 class RerunItem(Answer):
     """The rule, judged again over what was stored with the event."""
 
-    same: bool = Field(description="It came to the same verdict at the same look, to the last bit.")
+    same: bool | None = Field(description="The same verdict at the same look, to the last bit; null: nothing to judge.")
     text: str
     looks: int
     steps: list[dict[str, Any]] = Field(

@@ -40,9 +40,10 @@ class Found:
     rule: Rule
     label: str = "person"
     score: float = 0.9
-    track_id: int = 7
+    track_id: int | None = 7
     box_px: tuple[int, int, int, int] = (1, 2, 3, 4)
     jpeg: bytes = b"\xff\xd8fake"
+    ends: bool = False
 
     @property
     def attrs(self) -> dict[str, Any]:

@@ -59,6 +59,9 @@ class Nights:
     def armed(self, schedule: tuple[Window, ...], at: datetime) -> bool:
         return self.in_force
 
+    def facts(self, at: datetime) -> dict[str, object]:
+        return {}
+
 
 class Site:
     """Some cameras at five pictures a second, in each of which something moves, or nothing."""

@@ -2832,9 +2832,9 @@ export interface components {
         RerunItem: {
             /**
              * Same
-             * @description It came to the same verdict at the same look, to the last bit.
+             * @description The same verdict at the same look, to the last bit; null: nothing to judge.
              */
-            same: boolean;
+            same: boolean | null;
             /** Text */
             text: string;
             /** Looks */

@@ -70,13 +70,8 @@ export type AuditRow = Schemas["AuditItem"];
 export type Part = Schemas["PartItem"];
 export type Readiness = Schemas["Ready"];
 export type Status = Schemas["Status"];
-/** The stored track judged once more by the stored rule; null: this cannot be done. */
-export interface Rerun {
-  same: boolean | null;
-  text: string;
-  steps?: unknown[];
-}
-export type Why = Schemas["Why"] & { rerun?: Rerun | null };
+export type Why = Schemas["Why"];
+export type Rerun = NonNullable<Why["rerun"]>;
 export type Timeline = Omit<Schemas["Timeline"], "tracks"> & { tracks: TimelineTrack[] };
 export type TimelineTrack = Omit<Schemas["TimelineTrack"], "items"> & {
   items: Ranked<Schemas["TimelineTrack"]["items"][number]>[];
