@@ -23,6 +23,7 @@ from analytics.detector import Detector
 from analytics.detectors import open_detector
 from analytics.finding import Finding
 from analytics.pipeline import Pipeline
+from analytics.schedule import Calendar
 from analytics.scheduler import Rate
 from ingest.gate import DecodeGate
 from ingest.playback import packets
@@ -78,7 +79,8 @@ class Rehearsal:
         # under ids of their own; a draft that is switched off is rehearsed as if it were on
         rules = [replace(job.draft, id=DRAFT, enabled=True)]
         rules += [replace(job.live, id=LIVE)] if job.live is not None else []
-        self._pipeline.add_camera(job.camera_id, rules)
+        calendar = Calendar(job.timezone, job.holidays, job.lat, job.lon)
+        self._pipeline.add_camera(job.camera_id, rules, calendar)
 
     def run(self) -> Outcome:
         """Look at the whole range; the same job has the same outcome."""

@@ -1,6 +1,6 @@
 """What a rehearsal is asked, and what it says: JSON lines between a worker and the process that rehearses."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 
@@ -23,6 +23,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     detect_fps: float = 5.0
     size_px: tuple[int, int] | None = None
     timezone: str = "UTC"
+    holidays: tuple[date, ...] = ()
+    lat: float | None = None
+    lon: float | None = None
 
 
 class Raised(msgspec.Struct, kw_only=True):

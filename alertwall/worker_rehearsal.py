@@ -67,6 +67,9 @@ class RehearsalRoutes:
             detect_fps=settings.detect_fps,
             size_px=frame.size_px if frame is not None else None,
             timezone=self._site.timezone,
+            holidays=self._site.holidays,
+            lat=held.registration.camera.lat,
+            lon=held.registration.camera.lon,
         )
         id = self._rehearsals.start(job)
         return JSONResponse(self._rehearsals.get(camera_id, id), 202, {"Location": f"{request.url.path}/{id}"})
