@@ -42,8 +42,8 @@ def side(points: Array, lines: Wires) -> Array:
     Element by element: the last bits of a matrix product depend on how many points there are.
     """
     x, y = points[..., None, :, 0], points[..., None, :, 1]
-    beside: Array = lines.turn[0][:, None] * x
-    beside += lines.turn[1][:, None] * y
+    beside: Array = lines.turn[0, :, None] * x
+    beside += lines.turn[1, :, None] * y
     beside += lines.offset[:, None]
     return beside.mT
 
@@ -62,6 +62,6 @@ def meets(before: Array, after: Array, ends: Array) -> Array:
     step = after - before
     x, y = step[..., 0], step[..., 1]
     offset = y * before[..., 0] - x * before[..., 1]
-    first = x * ends[1] - y * ends[0] + offset
-    second = x * ends[3] - y * ends[2] + offset
+    first = x * ends[1, ...] - y * ends[0, ...] + offset
+    second = x * ends[3, ...] - y * ends[2, ...] + offset
     return first * second <= 0

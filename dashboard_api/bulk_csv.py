@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 SECRETS = frozenset({"password"})
 """Taken as they are: they never come out again, into a spreadsheet or anywhere."""
 NO_FORMULA = "text that does not begin with = + - or @: a spreadsheet would take it for a formula"
+DRAWN = frozenset({"masks"})
+"""Their cells are JSON."""
+DRAWN_AS = "polygons as JSON, such as [[[0, 0], [0.3, 0], [0.3, 0.2]]]; or nothing"
 EXAMPLE = {
     "id": "gate-1",
     "name": "Gate 1",
@@ -104,6 +108,11 @@ def _row(number: int, header: Sequence[str], cells: Sequence[str]) -> Row:
         for key in above:
             inner = inner.setdefault(key, {})
         inner[last] = value
+        if name in DRAWN:
+            try:
+                inner[last] = json.loads(value)
+            except ValueError:
+                errors.append((f"/{name}", DRAWN_AS))
     for *above, _ in COLUMNS.values():  # a part of which nothing was said misses its fields, not itself
         inner = said
         for key in above:
@@ -121,7 +130,9 @@ def _is_number(text: str) -> bool:
 
 def template(area: str) -> str:
     """Return a header and one line that could be registered in ``area``."""
-    values = {name: "" if field.is_required() else _spelled(field.default) for name, _, field in _FIELDS}
+    values = {
+        name: "" if field.is_required() or name in DRAWN else _spelled(field.default) for name, _, field in _FIELDS
+    }
     values |= {name: str(value) for name, value in (EXAMPLE | {"area": area}).items()}
     out = io.StringIO(newline="")
     writer = csv.writer(out)

@@ -1,5 +1,6 @@
 """Fixtures that every room's tests share: a fake clock and a fresh, migrated database."""
 
+import importlib.util
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,11 +55,20 @@ def pytest_testnodedown(node: Any) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with the demo's tests; leave out what needs a file that lies beside the checkout on some machines only."""
+    """Begin with the demo's tests; leave out what needs a file or an extra that only some machines have."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: not item.nodeid.startswith(DEMO))
     absent = {
-        item: mark.args[0] for item in items for mark in item.iter_markers("beside") if shared(mark.args[0]) is None
+        item: f"{mark.args[0]}, which is not beside this checkout"
+        for item in items
+        for mark in item.iter_markers("beside")
+        if shared(mark.args[0]) is None
+    }
+    absent |= {
+        item: f"the package {mark.args[0]}, an extra that is not installed"
+        for item in items
+        for mark in item.iter_markers("extra")
+        if importlib.util.find_spec(mark.args[0]) is None
     }
     left_out: set[str] = set(absent.values())
     config.stash[LEFT_OUT] = left_out
@@ -73,7 +83,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"NOT RUN: {reason.removeprefix('Skipped: ')}", yellow=True)
     left_out = config.stash[LEFT_OUT]
     for name in sorted(left_out):
-        terminalreporter.write_line(f"NOT RUN: what needs {name}, which is not beside this checkout", yellow=True)
+        terminalreporter.write_line(f"NOT RUN: what needs {name}", yellow=True)
 
 
 @pytest.fixture

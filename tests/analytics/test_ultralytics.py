@@ -55,6 +55,8 @@ def site(folder: Path) -> str:
     return str(path)
 
 
+@pytest.mark.extra("torch")
+@pytest.mark.extra("ultralytics")
 @pytest.mark.filterwarnings("ignore")
 def test_a_pt_file_is_looked_through(extra: None, weights: Path) -> None:
     """Whatever an untrained network says: frames go in, answers come out, and the spec tells what computes."""
@@ -69,6 +71,8 @@ def test_a_pt_file_is_looked_through(extra: None, weights: Path) -> None:
 
 
 @pytest.mark.beside(PT)
+@pytest.mark.extra("torch")
+@pytest.mark.extra("ultralytics")
 @pytest.mark.filterwarnings("ignore")
 def test_exports_see_what_the_original_sees(
     extra: None, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -95,6 +99,8 @@ def test_exports_see_what_the_original_sees(
         assert best.min() > 0.9
 
 
+@pytest.mark.extra("torch")
+@pytest.mark.extra("ultralytics")
 @pytest.mark.filterwarnings("ignore")
 def test_what_cannot_be_fetched_is_a_link_that_is_down(extra: None, weights: Path) -> None:
     """The asset is asked for by ultralytics' own way; here nobody has it."""
