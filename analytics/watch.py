@@ -121,7 +121,7 @@ class CameraWatch:
         calendar = self.calendar
         self.armed = any(
             calendar is None or not rule.schedule or calendar.armed(rule.schedule, frame.captured_at)
-            for rule in self.book.rules
+            for rule in (*self.book.rules, *self.view.rules)
         )
 
     def may_complain(self, now_s: float) -> bool:
