@@ -123,34 +123,36 @@ function Counts({ items, range, stepMs }: { items: readonly CountItem[]; range: 
         data-testid="stats-measure"
       />
       <CountsChart series={seriesOf(items, measure)} steps={stepsOf(items, range.fromMs, range.toMs, stepMs)} />
-      <table className="table" data-testid="counts-table">
-        <thead>
-          <tr>
-            <th>{t("stats.time")}</th>
-            <th>{t("stats.rule")}</th>
-            <th>{t("stats.label")}</th>
-            {measures.map((one) => (
-              <th key={one} className="num">
-                {t(`stats.${one}`)}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {[...items].reverse().slice(0, ROWS_SHOWN).map((item) => (
-            <tr key={`${item.at} ${item.rule_id} ${item.label}`}>
-              <td className="num">{moment(item.at)}</td>
-              <td>{item.rule_name}</td>
-              <td>{label(item.label)}</td>
+      <div className="counts-table">
+        <table className="table" data-testid="counts-table">
+          <thead>
+            <tr>
+              <th>{t("stats.time")}</th>
+              <th>{t("stats.rule")}</th>
+              <th>{t("stats.label")}</th>
               {measures.map((one) => (
-                <td key={one} className="num">
-                  {Math.round(item[one])}
-                </td>
+                <th key={one} className="num">
+                  {t(`stats.${one}`)}
+                </th>
               ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {[...items].reverse().slice(0, ROWS_SHOWN).map((item) => (
+              <tr key={`${item.at} ${item.rule_id} ${item.label}`}>
+                <td className="num">{moment(item.at)}</td>
+                <td>{item.rule_name}</td>
+                <td>{label(item.label)}</td>
+                {measures.map((one) => (
+                  <td key={one} className="num">
+                    {Math.round(item[one])}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
       {items.length > ROWS_SHOWN && <p className="dim">{t("stats.more_rows", { count: items.length - ROWS_SHOWN })}</p>}
     </>
   );
