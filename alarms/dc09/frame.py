@@ -142,7 +142,7 @@ class Framer:
             if len(kept) >= 8 and kept[7] == QUOTE and _LENGTH.fullmatch(kept, 3, 7):
                 break
             if len(kept) < 8:
-                return not kept.strip(b"\n") == b""
+                return kept.strip(b"\n") != b""
             del kept[0]
         return bool(kept)
 
