@@ -2,8 +2,9 @@
 
     LF  CRC (4 hex, or 2 bytes)  length (4 hex)  "ID" sequence R receiver L line #account [data][extension]... _time  CR
 
-The CRC is CRC-16 (0xA001, reflected) over what stands between the length and CR, which the length counts. A ``*`` before
-the ID says that all behind the first ``[`` is encrypted. Panels of before the standard test their line with
+The CRC is CRC-16 (0xA001, reflected) over what stands between the length and CR, which the length counts.
+A ``*`` before the ID says that all behind the first ``[`` is encrypted.
+Panels of before the standard test their line with
 ``SR0001L0001    001234XX    [ID00000000]``.
 """
 
