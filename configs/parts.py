@@ -77,7 +77,7 @@ class IngestConfig(Section):
     open_timeout_s: Seconds = Field(default=5, description="A camera must answer within.")
     read_timeout_s: Seconds = Field(default=5, description="A camera without a picture for so long is silent.")
     max_concurrent_opens: int = Field(default=8, ge=1, le=256, description="Cameras dialled at the same time.")
-    audio: bool = Field(default=False, description="Record sound too; ask your lawyer first.")
+    audio: bool = Field(default=False, description="Sound is not recorded yet: only false.")
     replay_folders: tuple[FilePath, ...] = Field(
         default=(), description="Only files in here are played as cameras (scheme file); none: no file is."
     )
@@ -101,6 +101,13 @@ class IngestConfig(Section):
             return str(ipaddress.ip_address(value))
         except ValueError:
             raise ValueError(f"needs an IP address, has '{value}'") from None
+
+    @field_validator("audio")
+    @classmethod
+    def _silent(cls, value: bool) -> bool:
+        if value:
+            raise ValueError("needs false: sound is not recorded yet")
+        return value
 
 
 class AnalyticsConfig(Section):

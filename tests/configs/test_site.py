@@ -59,6 +59,7 @@ def test_smallest_site_has_paths_below_its_own_folder(tmp_path: Path) -> None:
             CAMERA + "[cameras.gate.tripwires.kerb]\nline = [[0, 0], [0, 0]]",
             "cameras.gate.tripwires.kerb.line: needs 2 different points, has the same one twice",
         ),
+        ("[ingest]\naudio = true", "ingest.audio: needs false: sound is not recorded yet"),
         ("[api]\nprot = 1", "api.prot: is not a key (did you mean 'port'?)"),
         (CAMERA + "hots = 'x'", "cameras.gate.hots: is not a key (did you mean 'host'?)"),
         (
