@@ -82,7 +82,6 @@ class Pipeline:
         watch = CameraWatch.of(
             camera_id, rules, self._detector.spec, self._detect_fps, calendar, counts=self._on_tallies is not None
         )
-        watch.calendar = calendar
         with self._lock:
             self._retire(camera_id)
             self._cameras[camera_id] = watch

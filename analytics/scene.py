@@ -14,7 +14,7 @@ from analytics import static_objects, tamper
 from analytics.detector import DetectorSpec
 from analytics.kernels import coarse
 from analytics.motion import Floats
-from analytics.rules import Armed
+from analytics.rules import Armed, in_force
 from analytics.static_objects import BAGGAGE, Box, Candidate, Known, StaticWatch
 from analytics.tamper import TamperWatch
 from analytics.tracker import Tracker
@@ -94,7 +94,9 @@ class Scene:
     def look(self, frame: Frame, small: Floats, tracker: Tracker) -> list[SceneVerdict]:
         """Take every frame with its samples; look as often as the rules need and say what follows."""
         told = list(self._gone_rules())
-        self._resting = frozenset(rule.id for rule in self.rules if not self._in_force(rule, frame))
+        self._resting = frozenset(
+            rule.id for rule in self.rules if not in_force(rule, self.calendar, frame.captured_at)
+        )
         faults = [rule for rule in self.rules if rule.kind is RuleKind.TAMPER]
         things = [rule for rule in self.rules if rule.kind is not RuleKind.TAMPER]
         if faults:
@@ -146,9 +148,6 @@ class Scene:
             **tamper.series_json(led),
         }
         yield SceneVerdict(rule=rule, label=verdict.fault.value, box=(0.0, 0.0, 1.0, 1.0), evidence=evidence)
-
-    def _in_force(self, rule: Rule, frame: Frame) -> bool:
-        return not rule.schedule or self.calendar is None or self.calendar.armed(rule.schedule, frame.captured_at)
 
     def _gone_rules(self) -> Iterator[SceneVerdict]:
         kept = {rule.id for rule in self.rules if rule.kind is RuleKind.TAMPER}

@@ -14,7 +14,7 @@ from analytics.finding import Finding, finding_of, scene_finding_of
 from analytics.motion import Change, Motion, MotionWatch, share_moving
 from analytics.overload import Step
 from analytics.planner import NOTHING, Look, Plan, Planner
-from analytics.rules import JUDGED, Armed, RuleBook
+from analytics.rules import JUDGED, Armed, RuleBook, in_force
 from analytics.scene import Scene
 from analytics.scheduler import Rate
 from analytics.statistics import Statistics
@@ -104,6 +104,7 @@ class CameraWatch:
         view = Scene(spec, calendar=calendar)
         view.take_rules(rules)
         watch = cls(camera_id, spec, Rate(detect_fps), book_of(rules, spec, calendar), tracker, view)
+        watch.calendar = calendar
         watch.statistics = statistics_of(camera_id, rules, spec) if counts else None
         return watch
 
@@ -118,11 +119,8 @@ class CameraWatch:
             self.step, self.looks = step, None if step is Step.NONE else Rate(fps)
 
     def _note_armed(self, frame: Frame) -> None:
-        calendar = self.calendar
-        self.armed = any(
-            calendar is None or not rule.schedule or calendar.armed(rule.schedule, frame.captured_at)
-            for rule in (*self.book.rules, *self.view.rules)
-        )
+        rules = (*self.book.rules, *self.view.rules)
+        self.armed = any(in_force(rule, self.calendar, frame.captured_at) for rule in rules)
 
     def may_complain(self, now_s: float) -> bool:
         """Tell whether the log may hear of this camera again."""

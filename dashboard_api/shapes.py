@@ -14,7 +14,7 @@ from models.rule import Rule
 from models.store import cameras, incidents, units
 from models.unit import Unit, UnitState
 from models.user import Login, Role, User
-from models.wire import assignment_json, event_json, instant, plain, unit_state_json
+from models.wire import assignment_json, event_json, instant, plain, schedule_json, unit_state_json
 
 SEES_SOURCES = frozenset({Role.ENGINEER, Role.ADMIN})
 
@@ -54,7 +54,7 @@ def rule_item(rule: Rule) -> dict[str, Any]:
         "cool_down_s": rule.cool_down_s,
         "min_score": rule.min_score,
         "params": dict(rule.params),
-        "schedule": [{"days": list(window.days), "start": window.start, "end": window.end} for window in rule.schedule],
+        "schedule": schedule_json(rule.schedule),
         "enabled": rule.enabled,
         "created_at": instant(rule.created_at),
         "created_by": rule.created_by,

@@ -1,5 +1,6 @@
 """Records as JSON: the shapes that the API answers with and the feed carries."""
 
+from collections.abc import Iterable
 from dataclasses import fields
 from datetime import UTC, datetime
 from enum import Enum
@@ -11,6 +12,7 @@ from models.camera import CameraState
 from models.event import Event
 from models.incident import Incident, IncidentEntry
 from models.patrol import Assignment, Patrol
+from models.rule import Window
 from models.unit import UnitState
 
 _PLAIN = frozenset({str, int, float, bool, NoneType})
@@ -21,6 +23,11 @@ def instant(at: datetime | None) -> str | None:
     if at is None:
         return None
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def schedule_json(schedule: Iterable[Window]) -> list[dict[str, Any]]:
+    """Return when a rule is in force, as stored and as answered."""
+    return [{"days": list(window.days), "start": window.start, "end": window.end} for window in schedule]
 
 
 def plain(value: Any) -> Any:

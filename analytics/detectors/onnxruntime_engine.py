@@ -1,7 +1,5 @@
 """Networks on ONNX Runtime: CPUs without OpenVINO, and NVIDIA cards."""
 
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +8,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from analytics.detectors.network import EngineFailed
+from analytics.detectors.threaded import ThreadedEngine
 from analytics.families import SIZE_INPUT, Outputs
 from analytics.precisions import F16, F32
 from analytics.sidecar import Sidecar
@@ -23,7 +21,7 @@ BATCH_MAX = {"CUDA": 32, "TENSORRT": 32}
 """A card is kept busy by many pictures at once; a CPU is by one."""
 
 
-class OnnxRuntimeEngine:
+class OnnxRuntimeEngine(ThreadedEngine):
     """One session that takes 8-bit pictures as they are: normalisation is put in front of the graph."""
 
     def __init__(
@@ -46,13 +44,7 @@ class OnnxRuntimeEngine:
         model = _with_normalisation(loaded, sidecar)
         self._session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=[(provider, ways)])
         self._precision = precision
-        self._threads = ThreadPoolExecutor(REQUESTS, thread_name_prefix="onnxruntime")
-        self._pictures: list[NDArray[np.uint8]] = [np.empty((0, 0, 0, 3), np.uint8)] * REQUESTS
-        self._results: list[Future[Outputs] | None] = [None] * REQUESTS
-
-    @property
-    def slots(self) -> int:
-        return REQUESTS
+        super().__init__("onnxruntime", requests=REQUESTS, threads=REQUESTS)
 
     @property
     def precision(self) -> str:
@@ -62,30 +54,6 @@ class OnnxRuntimeEngine:
     @property
     def batch_max(self) -> int:
         return self._batch_max
-
-    def pictures(self, slot: int, count: int, width_px: int, height_px: int) -> NDArray[np.uint8]:
-        if self._pictures[slot].shape[:3] != (count, height_px, width_px):
-            self._pictures[slot] = np.empty((count, height_px, width_px, 3), np.uint8)
-        return self._pictures[slot]
-
-    def start(self, slot: int, done: Callable[[], None]) -> None:
-        future = self._threads.submit(self._compute, self._pictures[slot])
-        self._results[slot] = future
-        future.add_done_callback(lambda _future: done())
-
-    def broke(self, slot: int) -> bool:  # noqa: ARG002 - failures are called back here
-        return False
-
-    def outputs(self, slot: int) -> Outputs:
-        future = self._results[slot]
-        assert future is not None, "outputs() of a slot that was not started"
-        try:
-            return future.result()
-        except Exception as failed:  # its errors have no common base
-            raise EngineFailed(str(failed)) from failed
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=True, cancel_futures=True)
 
     def _compute(self, pictures: NDArray[np.uint8]) -> Outputs:
         outputs: Outputs = self._session.run(None, {PICTURE: pictures})

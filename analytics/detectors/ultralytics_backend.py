@@ -2,15 +2,13 @@
 
 import importlib
 import os
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.detectors.network import EngineFailed
+from analytics.detectors.threaded import ThreadedEngine
 from analytics.families import Outputs
 from analytics.precisions import AUTO, F16, F32
 from analytics.sidecar import Sidecar
@@ -30,7 +28,7 @@ def load() -> Any:
     return importlib.import_module("ultralytics")
 
 
-class UltralyticsEngine:
+class UltralyticsEngine(ThreadedEngine):
     """Implements `Engine`; ultralytics suppresses itself, and gives what family end2end reads: see `as_read`."""
 
     def __init__(self, weights: Path, sidecar: Sidecar, *, device: str, precision: str, threads: int) -> None:
@@ -58,13 +56,7 @@ class UltralyticsEngine:
         if self._half:
             self._options["half"] = True
         self._batch_max = BATCH_MAX.get(device, 1)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ultralytics")
-        self._pictures: list[NDArray[np.uint8]] = [np.empty((0, 0, 0, 3), np.uint8)] * REQUESTS
-        self._results: list[Future[Outputs] | None] = [None] * REQUESTS
-
-    @property
-    def slots(self) -> int:
-        return REQUESTS
+        super().__init__("ultralytics", requests=REQUESTS, threads=1)
 
     @property
     def batch_max(self) -> int:
@@ -77,30 +69,6 @@ class UltralyticsEngine:
     def report_from(self, score: float) -> None:
         """Return boxes from ``score`` on: ultralytics filters before we see any."""
         self._options["conf"] = score
-
-    def pictures(self, slot: int, count: int, width_px: int, height_px: int) -> NDArray[np.uint8]:
-        if self._pictures[slot].shape[:3] != (count, height_px, width_px):
-            self._pictures[slot] = np.empty((count, height_px, width_px, 3), np.uint8)
-        return self._pictures[slot]
-
-    def start(self, slot: int, done: Callable[[], None]) -> None:
-        future = self._thread.submit(self._compute, self._pictures[slot])
-        self._results[slot] = future
-        future.add_done_callback(lambda _future: done())
-
-    def broke(self, slot: int) -> bool:  # noqa: ARG002 - failures are called back here
-        return False
-
-    def outputs(self, slot: int) -> Outputs:
-        future = self._results[slot]
-        assert future is not None, "outputs() of a slot that was not started"
-        try:
-            return future.result()
-        except Exception as failed:  # its errors have no common base
-            raise EngineFailed(str(failed)) from failed
-
-    def close(self) -> None:
-        self._thread.shutdown(wait=True, cancel_futures=True)
 
     def _compute(self, pictures: NDArray[np.uint8]) -> Outputs:
         height_px, width_px = pictures.shape[1:3]

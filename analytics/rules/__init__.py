@@ -6,6 +6,6 @@ box, must be where the rule says, and once it has raised a rule it raises it aga
 """
 
 from analytics.rules.book import JUDGED, RuleBook
-from analytics.rules.family import Armed, Verdict
+from analytics.rules.family import Armed, Verdict, in_force
 
-__all__ = ["JUDGED", "Armed", "RuleBook", "Verdict"]
+__all__ = ["JUDGED", "Armed", "RuleBook", "Verdict", "in_force"]

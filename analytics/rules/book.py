@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from analytics.detections import Floats, Ints, Mask
 from analytics.rules.crowd import Crowd
 from analytics.rules.ended import Ended, remembered, same_place
-from analytics.rules.family import REST_S, Armed, Family, Look, Rows, Verdict
+from analytics.rules.family import REST_S, Armed, Family, Look, Rows, Verdict, in_force
 from analytics.rules.intrusion import Intrusion
 from analytics.rules.journal import Journal, Noted
 from analytics.rules.line_crossing import LineCrossing
@@ -193,7 +193,7 @@ class RuleBook:
         minute = int(at.timestamp() // 60)
         if minute != self._minute:
             calendar, self._minute = self.calendar, minute
-            self._armed = np.array([not rule.schedule or calendar.armed(rule.schedule, at) for rule in self.rules])
+            self._armed = np.array([in_force(rule, calendar, at) for rule in self.rules])
         assert self._armed is not None
         return self._armed
 

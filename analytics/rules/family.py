@@ -32,6 +32,11 @@ class Armed(Protocol):
     def facts(self, at: datetime) -> dict[str, Any]: ...
 
 
+def in_force(rule: Rule, calendar: Armed | None, at: datetime) -> bool:
+    """Tell whether ``rule``'s schedule is in force; one without a schedule, or without a calendar, always is."""
+    return not rule.schedule or calendar is None or calendar.armed(rule.schedule, at)
+
+
 @dataclass(slots=True)
 class Verdict:
     """Rule ``rule`` holds for the track at ``index``, or for all of ``members`` together.

@@ -27,7 +27,7 @@ from models.store import areas as area_store
 from models.store import feed
 from models.store.json_column import Jsonb
 from models.store.secrets import SecretBox
-from models.wire import camera_state_json, instant
+from models.wire import camera_state_json, instant, schedule_json
 
 _CAMERA = SQL(
     "id, name, area, place, scheme, host, port, path, transport, username, sub_path, lat, lon, enabled, record,"
@@ -422,7 +422,7 @@ def _rule_body(rule: Rule) -> dict[str, Any]:
         "cool_down_s": rule.cool_down_s,
         "min_score": rule.min_score,
         "params": dict(rule.params),
-        "schedule": [{"days": list(window.days), "start": window.start, "end": window.end} for window in rule.schedule],
+        "schedule": schedule_json(rule.schedule),
     }
 
 

@@ -4,10 +4,8 @@ import * as calls from "../api/calls";
 import type { Rehearsal as Said, RehearsedEvent } from "../api/types";
 import { follow } from "../app/router";
 import { useWords } from "../i18n";
-import { serverClock } from "../live/clock";
-import type { Range } from "../timeline/scale";
 import { ErrorText } from "../ui/bits";
-import { RangeChips } from "../ui/RangeChips";
+import { lately, RangeChips, useSpan } from "../ui/RangeChips";
 import { age, moment, toUtc } from "../ui/time";
 
 const HOUR_MS = 3_600_000;
@@ -21,17 +19,12 @@ interface Props {
   ruleId: number | undefined;
 }
 
-function lately(ms: number): Range {
-  const toMs = serverClock.nowMs();
-  return { fromMs: toMs - ms, toMs };
-}
-
 /** What the draft would have raised over what was recorded, beside the rule that stands. */
 export function Rehearsal({ camera, body, ruleId }: Props) {
   const words = useWords();
   const { t, said: sentence } = words;
-  const [span, setSpan] = useState("four");
-  const [range, setRange] = useState<Range>(() => lately(4 * HOUR_MS));
+  const chosen = useSpan("four", 4 * HOUR_MS);
+  const { range } = chosen;
   const [said, setSaid] = useState<Said | null>(null);
   const [error, setError] = useState<unknown>(null);
   const busy = said?.state === "waiting" || said?.state === "running";
@@ -65,7 +58,7 @@ export function Rehearsal({ camera, body, ruleId }: Props) {
   );
 
   const start = (): void => {
-    const asked = span === "custom" ? range : lately(range.toMs - range.fromMs);
+    const asked = chosen.value === "custom" ? range : lately(range.toMs - range.fromMs);
     setError(null);
     setSaid(null);
     calls
@@ -91,20 +84,7 @@ export function Rehearsal({ camera, body, ruleId }: Props) {
       <h3>{t("rehearse.title")}</h3>
       <p className="dim">{t("rehearse.hint")}</p>
       <div className="rehearsal-head">
-        <RangeChips
-          spans={spans}
-          value={span}
-          range={range}
-          onSpan={(one) => {
-            setSpan(one.key);
-            setRange(lately(one.ms));
-          }}
-          onCustom={(next) => {
-            setSpan("custom");
-            setRange(next);
-          }}
-          testId="rehearse-range"
-        />
+        <RangeChips spans={spans} {...chosen} testId="rehearse-range" />
         {busy ? (
           <Button size="xs" variant="default" onClick={stop} data-testid="rehearse-stop">
             {t("rehearse.stop")}

@@ -6,11 +6,10 @@ import type { Camera, CountItem } from "../api/types";
 import { follow } from "../app/router";
 import { useCan } from "../app/session";
 import { useWords } from "../i18n";
-import { serverClock } from "../live/clock";
 import { useLoad } from "../live/hooks";
 import type { Range } from "../timeline/scale";
 import { ErrorText } from "../ui/bits";
-import { RangeChips } from "../ui/RangeChips";
+import { RangeChips, useSpan } from "../ui/RangeChips";
 import { moment, toUtc } from "../ui/time";
 import { CountsChart } from "./CountsChart";
 import { MEASURES, type Measure, seriesOf, stepsOf } from "./counts";
@@ -22,17 +21,12 @@ const DAY_MS = 24 * HOUR_MS;
 const BY_HOUR_MOST_MS = 8 * DAY_MS;
 const ROWS_SHOWN = 200;
 
-function lately(ms: number): Range {
-  const toMs = serverClock.nowMs();
-  return { fromMs: toMs - ms, toMs };
-}
-
 /** What analysts look at: where things stood in a camera's picture, and how many came, went and crossed. */
 export function StatisticsPage({ camera }: { camera: Camera }) {
   const { t } = useWords();
   const mayWatch = useCan("watch");
-  const [span, setSpan] = useState("day");
-  const [range, setRange] = useState<Range>(() => lately(DAY_MS));
+  const chosen = useSpan("day", DAY_MS);
+  const { range } = chosen;
   const by = range.toMs - range.fromMs <= BY_HOUR_MOST_MS ? "hour" : "day";
   const asked = { from: toUtc(range.fromMs), to: toUtc(range.toMs) };
   const key = `${camera.id} ${asked.from} ${asked.to}`;
@@ -64,20 +58,7 @@ export function StatisticsPage({ camera }: { camera: Camera }) {
         </a>
       </div>
       <p className="dim">{t("stats.hint")}</p>
-      <RangeChips
-        spans={spans}
-        value={span}
-        range={range}
-        onSpan={(one) => {
-          setSpan(one.key);
-          setRange(lately(one.ms));
-        }}
-        onCustom={(next) => {
-          setSpan("custom");
-          setRange(next);
-        }}
-        testId="stats-range"
-      />
+      <RangeChips spans={spans} {...chosen} testId="stats-range" />
       <div className="statistics">
         <section className="panel">
           <h3>{t("stats.heat")}</h3>

@@ -2,6 +2,7 @@
 
 import { useState } from "react";
 import { useWords } from "../i18n";
+import { serverClock } from "../live/clock";
 import type { Range } from "../timeline/scale";
 import { toLocalInput } from "./time";
 
@@ -19,6 +20,29 @@ interface Props {
   onSpan: (span: Span) => void;
   onCustom: (range: Range) => void;
   testId: string;
+}
+
+export function lately(ms: number): Range {
+  const toMs = serverClock.nowMs();
+  return { fromMs: toMs - ms, toMs };
+}
+
+/** Which stretch is chosen, and what `RangeChips` needs to choose another. */
+export function useSpan(key: string, ms: number): Pick<Props, "value" | "range" | "onSpan" | "onCustom"> {
+  const [value, setValue] = useState(key);
+  const [range, setRange] = useState<Range>(() => lately(ms));
+  return {
+    value,
+    range,
+    onSpan: (span) => {
+      setValue(span.key);
+      setRange(lately(span.ms));
+    },
+    onCustom: (next) => {
+      setValue("custom");
+      setRange(next);
+    },
+  };
 }
 
 export function RangeChips({ spans, value, range, onSpan, onCustom, testId }: Props) {
